@@ -1,0 +1,90 @@
+package io.blkcast.exporter.publish;
+
+import io.blkcast.schema.BlockMetadata;
+import io.blkcast.schema.Checkpoint;
+import io.blkcast.schema.Consistency;
+import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.schema.IncrementKind;
+import io.blkcast.schema.Source;
+import io.blkcast.schema.VolumeEvent;
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Publishes the increments of one volume. Blocking calls are for a blocking pool; {@link
+ * Attempt#chunk} may be called from several threads at once, everything else one call at a time.
+ */
+public interface VolumePublisher extends AutoCloseable {
+
+  /**
+   * Shuts out any earlier exporter of this volume (Kafka's transactional fencing) and reads where
+   * it left off.
+   *
+   * @return the last committed increment, empty where none was ever committed
+   */
+  Optional<Checkpoint> open() throws PublishException;
+
+  /** Sends {@code IncrementStarted} and begins an attempt. One at a time. */
+  Attempt begin(Header header) throws PublishException;
+
+  /** Publishes an event of the volume; completes when acknowledged. */
+  CompletionStage<Void> event(VolumeEvent event);
+
+  /** Ends an attempt under way as aborted if it can within bounds, and closes the producers. */
+  @Override
+  void close();
+
+  /** What is known of an increment before its data is read. */
+  record Header(
+      UUID incrementId,
+      IncrementKind kind,
+      Optional<Checkpoint> parent,
+      Optional<UUID> groupId,
+      UUID snapshotId,
+      Consistency consistency,
+      long capacityBytes,
+      int blockSize,
+      long changedBytes,
+      long extentCount,
+      Instant snapshotTakenAt,
+      Source source) {}
+
+  /** One attempt at publishing one increment. */
+  interface Attempt {
+
+    /** Sends a batch of extents, ascending; completes when acknowledged. Call in order. */
+    CompletionStage<Void> extents(List<BlockMetadata> batch);
+
+    /**
+     * Checksums, encodes and sends one data chunk; the caller may reuse the buffer when the call
+     * returns. Blocks while the producer's memory is full. A buffer that is all zero becomes a ZERO
+     * chunk.
+     *
+     * @param offset bytes
+     * @param plain position to limit: the content, at most the configured chunk size
+     * @return completes when Kafka acknowledged it, with the bytes of payload sent (0 for ZERO)
+     */
+    CompletionStage<Integer> chunk(long offset, ByteBuffer plain);
+
+    /** Sends a chunk known to be all zero. */
+    CompletionStage<Integer> zero(long offset, long length);
+
+    /**
+     * Waits for all acknowledgements and commits: the manifest on both topics and the checkpoint,
+     * in one transaction.
+     *
+     * @throws PublishException {@code FENCED} when another exporter has taken over the volume
+     */
+    Committed commit() throws PublishException;
+
+    /** Gives the increment up: sends {@code IncrementAborted}. Never throws. */
+    void abort(String reason, String message);
+  }
+
+  /** What {@link Attempt#commit} made. */
+  record Committed(IncrementCommitted manifest, Checkpoint checkpoint) {}
+}

@@ -1,0 +1,69 @@
+package io.blkcast.exporter.source;
+
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+
+/** A read-only point-in-time image of one or more volumes, all at one instant. */
+public interface Snapshot extends AutoCloseable {
+
+  UUID id();
+
+  Instant takenAt();
+
+  /** The images, in the order in which the volumes were named. */
+  List<Image> images();
+
+  /**
+   * Destroys the snapshot and frees its difference storage. Idempotent; waits for reads under way.
+   */
+  @Override
+  void close() throws SourceException;
+
+  /** The image of one volume. Methods may be called from several threads at once. */
+  interface Image {
+
+    String volume();
+
+    /** State of tracking as of this snapshot's take. */
+    TrackingInfo info();
+
+    /**
+     * The change map as of the take: one byte per tracking block. Read once, then kept by the
+     * caller.
+     */
+    ChangeMap changeMap() throws SourceException;
+
+    /**
+     * Reads {@code dst.remaining()} bytes from the byte offset on and advances the buffer's
+     * position to its limit.
+     *
+     * @param offset bytes, with the length within the capacity; sources may be fastest with
+     *     multiples of 4096 and direct buffers so aligned, but accept any
+     * @throws SourceException {@code CORRUPTED} when the image is no more what it was (difference
+     *     storage overflowed or failed); {@code RELEASED} for a released range; {@code IO}
+     */
+    void read(long offset, ByteBuffer dst) throws SourceException;
+
+    /**
+     * Tells that the range need not be kept any longer: its old data is freed, writes to it are not
+     * copied aside any more, reads of it fail. Does nothing where the source cannot.
+     */
+    void release(long offset, long length) throws SourceException;
+
+    /** Throws {@code CORRUPTED} with the cause if the image is no more what it was. */
+    void check() throws SourceException;
+
+    /** Use of the difference storage that this image shares with the others of its snapshot. */
+    StorageUsage storage();
+  }
+
+  /**
+   * Use of a difference storage.
+   *
+   * @param usedBytes bytes of old data held
+   * @param limitBytes most it may hold; beyond it the image is corrupted
+   */
+  record StorageUsage(long usedBytes, long limitBytes) {}
+}
