@@ -15,14 +15,19 @@ import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Publishes the increments of one volume. Blocking calls are for a blocking pool; {@link
- * Attempt#chunk} may be called from several threads at once, everything else one call at a time.
+ * Publishes the increments of one volume. Blocking calls are for a blocking pool. One call at a
+ * time, though not always from the same thread. Chunks come in ascending order of offset, so that
+ * their leaves can be digested as they come and nothing grows with the increment.
  */
 public interface VolumePublisher extends AutoCloseable {
 
   /**
    * Shuts out any earlier exporter of this volume (Kafka's transactional fencing) and reads where
    * it left off.
+   *
+   * <p>Also called again after a call failed with anything but {@code FENCED}: it then settles
+   * whether a commit whose outcome is unknown took place, and tells so by what it returns. An
+   * exporter that was itself shut out in the meantime gets {@code FENCED}, and shuts nobody out.
    *
    * @return the last committed increment, empty where none was ever committed
    */

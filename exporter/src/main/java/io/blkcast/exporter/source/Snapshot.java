@@ -3,6 +3,7 @@ package io.blkcast.exporter.source;
 import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 
 /** A read-only point-in-time image of one or more volumes, all at one instant. */
@@ -45,6 +46,20 @@ public interface Snapshot extends AutoCloseable {
      *     storage overflowed or failed); {@code RELEASED} for a released range; {@code IO}
      */
     void read(long offset, ByteBuffer dst) throws SourceException;
+
+    /**
+     * The next range at or after {@code from} that may hold anything but zeroes; what lies before
+     * it reads as zero and need not be read. Speaks of the image, so data that was kept aside
+     * counts where the source has a hole by now. A source that cannot tell returns all from {@code
+     * from} on. Cheap enough to be asked once for every few chunks.
+     *
+     * @param from bytes, 0 up to the capacity
+     * @return empty when only zeroes follow
+     */
+    default Optional<Extent> data(long from) throws SourceException {
+      long capacity = info().capacityBytes();
+      return from >= capacity ? Optional.empty() : Optional.of(new Extent(from, capacity - from));
+    }
 
     /**
      * Tells that the range need not be kept any longer: its old data is freed, writes to it are not
