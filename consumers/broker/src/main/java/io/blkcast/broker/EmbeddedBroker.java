@@ -173,7 +173,6 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("share.coordinator.state.topic.min.isr", "1");
     // Waits that spare a cluster repeated rebalancing only slow one node down.
     settings.put("group.initial.rebalance.delay.ms", "0");
-    settings.put("controlled.shutdown.enable", "false");
     // Small segments let retention free a laptop's disk within minutes, not at the next GiB.
     settings.put("log.segment.bytes", Integer.toString(64 << 20));
     settings.put("log.cleaner.dedupe.buffer.size", Integer.toString(4 << 20));
