@@ -47,7 +47,9 @@ struct blkfilter_ctl {
 /*
  * The interface exists in two generations, and both work at once. They share
  * the number 0xc030128e: eight zero bytes after the name are an attach without
- * options, anything else is a first-generation control command.
+ * options. So is an attach with options what has 1..4096 in the last eight bytes
+ * (optlen, and reserved zero) and @opt not below 4096: as a command its argument
+ * would be in the first page. Anything else is a first-generation command.
  */
 #define BLKFILTER_ATTACH_V1	_IOWR(0x12, 140, struct blkfilter_name)
 #define BLKFILTER_DETACH_V1	_IOWR(0x12, 141, struct blkfilter_name)

@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Registered filter drivers, and the filters attached to devices.
+ *
+ * Attached filters are found by their device in an RCU hash. A bio or a command
+ * takes the filter's percpu_ref; a detach kills that and waits for it to drain,
+ * so a filter costs a submitter no shared cache line.
+ *
+ * What attaches to or detaches from a disk and its partitions first claims the
+ * disk, so that no lock need be held while the driver's callbacks run.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/hashtable.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sysfs.h>
+#include <linux/wait.h>
+#include <uapi/linux/blk-filter.h>
+#include "blkfilter.h"
+#include "compat.h"
+
+#define FILTER_HASH_BITS	6
+
+/* Protects everything here for writing; never held across a callback. */
+static DEFINE_MUTEX(filter_lock);
+static LIST_HEAD(filter_drivers);
+static DEFINE_HASHTABLE(filters, FILTER_HASH_BITS);
+static unsigned int whole_disk_filters;
+
+/*
+ * Claims of disks.
+ */
+
+struct disk_claim {
+	struct list_head link;
+	const struct gendisk *disk;
+};
+
+static LIST_HEAD(disk_claims);
+static DECLARE_WAIT_QUEUE_HEAD(disk_claim_wait);
+
+static bool disk_claim_try(struct disk_claim *claim)
+{
+	struct disk_claim *other;
+
+	mutex_lock(&filter_lock);
+	list_for_each_entry(other, &disk_claims, link) {
+		if (other->disk == claim->disk) {
+			mutex_unlock(&filter_lock);
+			return false;
+		}
+	}
+	list_add(&claim->link, &disk_claims);
+	mutex_unlock(&filter_lock);
+	return true;
+}
+
+/* The disk is only compared, so it may be gone. */
+static void disk_claim(struct disk_claim *claim, const struct gendisk *disk)
+{
+	claim->disk = disk;
+	wait_event(disk_claim_wait, disk_claim_try(claim));
+}
+
+static void disk_unclaim(struct disk_claim *claim)
+{
+	mutex_lock(&filter_lock);
+	list_del(&claim->link);
+	mutex_unlock(&filter_lock);
+	wake_up_all(&disk_claim_wait);
+}
+
+/*
+ * Looking filters up.
+ */
+
+/* Under RCU, or with the device's disk claimed. */
+static struct blkfilter *filter_find(const struct block_device *bdev)
+{
+	struct blkfilter *flt;
+
+	hlist_for_each_entry_rcu_notrace(flt, &filters[hash_ptr(bdev, FILTER_HASH_BITS)], node)
+		if (flt->bdev == bdev)
+			return flt;
+	return NULL;
+}
+
+/* The filter on the disk that covers its partitions, if there is one. */
+static struct blkfilter *filter_find_whole(struct block_device *bdev)
+{
+	struct blkfilter *flt;
+
+	if (likely(!READ_ONCE(whole_disk_filters)) || !bdev_is_partition(bdev))
+		return NULL;
+	flt = filter_find(bdev_whole(bdev));
+	return flt && (flt->flags & BLKFILTER_WHOLE_DISK) ? flt : NULL;
+}
+
+static struct blkfilter *filter_of_partition(const struct block_device *bdev)
+{
+	struct blkfilter *flt;
+	int bkt;
+
+	hash_for_each_rcu(filters, bkt, flt, node)
+		if (flt->bdev->bd_disk == bdev->bd_disk && flt->bdev != bdev)
+			return flt;
+	return NULL;
+}
+
+/**
+ * blkfilter_enter - find the filter that is to see a bio
+ * @bio: about to be queued
+ *
+ * Runs for every bio of every device while the submit path is hooked.
+ *
+ * Return: the filter with a reference, or NULL if none wants the bio.
+ */
+struct blkfilter *notrace blkfilter_enter(struct bio *bio)
+{
+	struct blkfilter *flt;
+
+	preempt_disable_notrace();
+	flt = filter_find(bio->bi_bdev);
+	if (!flt)
+		flt = filter_find_whole(bio->bi_bdev);
+	if (!flt)
+		goto out;
+	if ((flt->ops->flags & BLKFILTER_WRITES_ONLY) &&
+	    !op_is_write(bio_op(bio)))
+		goto pass_by;
+	if (bio->bi_pool && bio->bi_pool == flt->ops->bio_set)
+		goto pass_by;
+	if (blkfilter_task_skips(flt, bio))
+		goto pass_by;
+	if (percpu_ref_tryget_live(&flt->ref))
+		goto out;
+pass_by:
+	flt = NULL;
+out:
+	preempt_enable_notrace();
+	return flt;
+}
+
+/*
+ * Drivers.
+ */
+
+static struct blkfilter_operations *filter_driver_find(const char *name)
+{
+	struct blkfilter_operations *ops;
+
+	list_for_each_entry(ops, &filter_drivers, link)
+		if (!strncmp(ops->name, name, BLKFILTER_NAME_LENGTH))
+			return ops;
+	return NULL;
+}
+
+static struct blkfilter_operations *filter_driver_get(const char *name)
+{
+	struct blkfilter_operations *ops;
+
+	mutex_lock(&filter_lock);
+	ops = filter_driver_find(name);
+	if (ops && !try_module_get(ops->owner))
+		ops = NULL;
+	mutex_unlock(&filter_lock);
+	return ops;
+}
+
+/*
+ * Attaching and detaching; the disk is claimed.
+ */
+
+static void filter_drained(struct percpu_ref *ref)
+{
+	complete(&container_of(ref, struct blkfilter, ref)->drained);
+}
+
+static int filter_check_device(struct block_device *bdev, const char *name)
+{
+	struct blkfilter *flt = filter_find(bdev);
+
+	if (!compat_bdev_live(bdev))
+		return -ENODEV;
+	if (flt)
+		return strncmp(flt->ops->name, name, BLKFILTER_NAME_LENGTH) ?
+			-EBUSY : -EALREADY;
+	flt = filter_find_whole(bdev);
+	if (flt) {
+		pr_err("%pg: filter %s on the whole disk %pg covers this partition; detach it first\n",
+		       bdev, flt->ops->name, flt->bdev);
+		return -EBUSY;
+	}
+	if (compat_has_rw_page(bdev->bd_disk)) {
+		pr_err("%pg: cannot be filtered on this kernel: its driver writes single pages past the filter; use another device type or linux 6.6 and later\n",
+		       bdev);
+		return -EOPNOTSUPP;
+	}
+	if (blk_queue_dax(bdev_get_queue(bdev)))
+		pr_warn("%pg: may be mapped directly (DAX); what is written through such a mapping is not seen by filters\n",
+			bdev);
+	return 0;
+}
+
+static int filter_check_whole_disk(struct blkfilter *flt)
+{
+	struct blkfilter *part;
+
+	if (!(flt->flags & BLKFILTER_WHOLE_DISK))
+		return 0;
+	if (bdev_is_partition(flt->bdev)) {
+		pr_err("%pg: is a partition; attach to %pg to cover the whole disk\n",
+		       flt->bdev, bdev_whole(flt->bdev));
+		return -EINVAL;
+	}
+	rcu_read_lock();
+	part = filter_of_partition(flt->bdev);
+	if (part)
+		pr_err("%pg: partition %pg has a filter of its own, %s; detach it before the whole disk is covered\n",
+		       flt->bdev, part->bdev, part->ops->name);
+	rcu_read_unlock();
+	return part ? -EBUSY : 0;
+}
+
+static int filter_publish(struct blkfilter *flt)
+{
+	int ret;
+
+	ret = filter_check_whole_disk(flt);
+	if (ret)
+		return ret;
+	init_completion(&flt->drained);
+	ret = percpu_ref_init(&flt->ref, filter_drained, 0, GFP_KERNEL);
+	if (ret)
+		return ret;
+	ret = blkfilter_hook_submit_get();
+	if (ret) {
+		percpu_ref_exit(&flt->ref);
+		return ret;
+	}
+	mutex_lock(&filter_lock);
+	if (flt->flags & BLKFILTER_WHOLE_DISK)
+		WRITE_ONCE(whole_disk_filters, whole_disk_filters + 1);
+	hlist_add_head_rcu(&flt->node,
+			   &filters[hash_ptr(flt->bdev, FILTER_HASH_BITS)]);
+	mutex_unlock(&filter_lock);
+	return 0;
+}
+
+static int filter_attach(struct block_device *bdev,
+			 struct blkfilter_operations *ops, const void *opt,
+			 u32 optlen)
+{
+	struct blkfilter *flt;
+	int ret;
+
+	flt = ops->attach(bdev, opt, optlen);
+	if (IS_ERR(flt))
+		return PTR_ERR(flt);
+	flt->bdev = bdev;
+	flt->ops = ops;
+	ret = filter_publish(flt);
+	if (ret)
+		ops->detach(flt);
+	else
+		pr_info("%pg: filter %s attached\n", bdev, ops->name);
+	return ret;
+}
+
+static void filter_remove(struct blkfilter *flt)
+{
+	const struct blkfilter_operations *ops = flt->ops;
+
+	percpu_ref_kill(&flt->ref);
+	wait_for_completion(&flt->drained);
+	mutex_lock(&filter_lock);
+	hlist_del_rcu(&flt->node);
+	if (flt->flags & BLKFILTER_WHOLE_DISK)
+		WRITE_ONCE(whole_disk_filters, whole_disk_filters - 1);
+	mutex_unlock(&filter_lock);
+	blkfilter_hook_submit_put();
+	/* Submitters may still look at the reference that they do not get. */
+	synchronize_rcu();
+	percpu_ref_exit(&flt->ref);
+	ops->detach(flt);
+	module_put(ops->owner);
+}
+
+/**
+ * blkfilter_attach - attach a filter to a device
+ * @bdev: the device, held open by the caller
+ * @name: of the driver, up to BLKFILTER_NAME_LENGTH bytes
+ * @opt: options for the driver, NULL if @optlen is 0
+ * @optlen: bytes at @opt
+ *
+ * Return: 0; -ENOENT unknown driver, -EALREADY attached already, -EBUSY another
+ * filter is attached, -ENODEV the device is gone, or the driver's errno.
+ */
+int blkfilter_attach(struct block_device *bdev, const char *name,
+		     const void *opt, u32 optlen)
+{
+	struct blkfilter_operations *ops;
+	struct disk_claim claim;
+	int ret;
+
+	ops = filter_driver_get(name);
+	if (!ops)
+		return -ENOENT;
+	disk_claim(&claim, bdev->bd_disk);
+	ret = filter_check_device(bdev, name);
+	if (!ret)
+		ret = filter_attach(bdev, ops, opt, optlen);
+	disk_unclaim(&claim);
+	if (ret)
+		module_put(ops->owner);
+	return ret;
+}
+
+/**
+ * blkfilter_detach - detach the filter of a device at the user's request
+ * @bdev: the device, held open by the caller
+ * @name: of the driver, up to BLKFILTER_NAME_LENGTH bytes
+ *
+ * Return: 0 with no bio inside the driver any more; -ENOENT no filter is
+ * attached, -EINVAL one of another name is, or what ->prepare_detach() says.
+ */
+int blkfilter_detach(struct block_device *bdev, const char *name)
+{
+	struct disk_claim claim;
+	struct blkfilter *flt;
+	int ret = 0;
+
+	disk_claim(&claim, bdev->bd_disk);
+	flt = filter_find(bdev);
+	if (!flt)
+		ret = -ENOENT;
+	else if (strncmp(flt->ops->name, name, BLKFILTER_NAME_LENGTH))
+		ret = -EINVAL;
+	else if (flt->ops->prepare_detach)
+		ret = flt->ops->prepare_detach(flt);
+	if (!ret) {
+		filter_remove(flt);
+		pr_info("%pg: filter %.*s detached\n", bdev,
+			BLKFILTER_NAME_LENGTH, name);
+	}
+	disk_unclaim(&claim);
+	return ret;
+}
+
+/**
+ * blkfilter_device_gone - detach the filter of a device that is being removed
+ * @bdev: the device; new attachments fail already
+ */
+void blkfilter_device_gone(struct block_device *bdev)
+{
+	struct disk_claim claim;
+	struct blkfilter *flt;
+
+	disk_claim(&claim, bdev->bd_disk);
+	flt = filter_find(bdev);
+	if (flt) {
+		pr_warn("%pg: device is being removed, filter %s detached\n",
+			bdev, flt->ops->name);
+		filter_remove(flt);
+	}
+	disk_unclaim(&claim);
+}
+
+/**
+ * blkfilter_ctl - hand a command to the filter of a device
+ * @bdev: the device, held open by the caller
+ * @name: of the driver, up to BLKFILTER_NAME_LENGTH bytes
+ * @cmd: the driver's command
+ * @buf: user pointer to its argument
+ * @plen: bytes at @buf; what was used of them on return
+ *
+ * Return: the driver's result; -ENOENT no filter is attached, -EINVAL one of
+ * another name is, -ENOTTY the driver has no commands.
+ */
+long blkfilter_ctl(struct block_device *bdev, const char *name,
+		   unsigned int cmd, u8 __user *buf, u32 *plen)
+{
+	struct blkfilter *flt;
+	long ret;
+
+	rcu_read_lock();
+	flt = filter_find(bdev);
+	if (flt && !percpu_ref_tryget_live(&flt->ref))
+		flt = NULL;
+	rcu_read_unlock();
+	if (!flt)
+		return -ENOENT;
+	if (strncmp(flt->ops->name, name, BLKFILTER_NAME_LENGTH))
+		ret = -EINVAL;
+	else if (!flt->ops->ctl)
+		ret = -ENOTTY;
+	else
+		ret = flt->ops->ctl(flt, cmd, buf, plen);
+	blkfilter_put(flt);
+	return ret;
+}
+
+/**
+ * blkfilter_show - content of the device's sysfs file
+ * @bdev: the device
+ * @buf: a page
+ *
+ * Return: bytes put to @buf: the filter's name or nothing, and a newline.
+ */
+ssize_t blkfilter_show(struct block_device *bdev, char *buf)
+{
+	struct blkfilter *flt;
+	ssize_t n;
+
+	rcu_read_lock();
+	flt = filter_find(bdev);
+	n = sysfs_emit(buf, "%s\n", flt ? flt->ops->name : "");
+	rcu_read_unlock();
+	return n;
+}
+
+/**
+ * blkfilter_register - make a filter driver known
+ * @ops: the driver; must stay until blkfilter_unregister()
+ *
+ * Return: 0; -EINVAL for a bad name or a missing operation, -EEXIST if the name is
+ * taken.
+ */
+int blkfilter_register(struct blkfilter_operations *ops)
+{
+	int ret = 0;
+
+	if (!ops->name || !*ops->name || !ops->attach || !ops->detach ||
+	    !ops->submit_bio ||
+	    strnlen(ops->name, BLKFILTER_NAME_LENGTH) == BLKFILTER_NAME_LENGTH)
+		return -EINVAL;
+	mutex_lock(&filter_lock);
+	if (filter_driver_find(ops->name))
+		ret = -EEXIST;
+	else
+		list_add_tail(&ops->link, &filter_drivers);
+	mutex_unlock(&filter_lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(blkfilter_register);
+
+/* A device with a filter of this driver; it may be gone on return. */
+static bool filter_driver_device(const struct blkfilter_operations *ops,
+			  struct block_device **bdev, struct gendisk **disk)
+{
+	struct blkfilter *flt;
+	int bkt;
+
+	mutex_lock(&filter_lock);
+	hash_for_each(filters, bkt, flt, node) {
+		if (flt->ops == ops) {
+			*bdev = flt->bdev;
+			*disk = flt->bdev->bd_disk;
+			mutex_unlock(&filter_lock);
+			return true;
+		}
+	}
+	mutex_unlock(&filter_lock);
+	return false;
+}
+
+/**
+ * blkfilter_unregister - forget a filter driver
+ * @ops: the driver
+ *
+ * Filters of it that are still attached are detached without being asked.
+ */
+void blkfilter_unregister(struct blkfilter_operations *ops)
+{
+	struct block_device *bdev;
+	struct disk_claim claim;
+	struct blkfilter *flt;
+	struct gendisk *disk;
+
+	mutex_lock(&filter_lock);
+	list_del(&ops->link);
+	mutex_unlock(&filter_lock);
+
+	while (filter_driver_device(ops, &bdev, &disk)) {
+		disk_claim(&claim, disk);
+		flt = filter_find(bdev);
+		if (flt && flt->ops == ops)
+			filter_remove(flt);
+		disk_unclaim(&claim);
+	}
+}
+EXPORT_SYMBOL_GPL(blkfilter_unregister);

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How a kernel without filters is made to call them: ftrace, as livepatch does.
+ *
+ * submit_bio_noacct_nocheck() is where all bios pass, after checks and throttling.
+ * It is redirected only while a filter is attached. The redirection finds the
+ * filter and puts it into the second argument, so the handler need not look for it.
+ * The original function is entered behind its ftrace call site.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/completion.h>
+#include <linux/ftrace.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/static_call.h>
+#include <linux/workqueue.h>
+#include "blkfilter.h"
+#include "compat.h"
+
+#if !defined(CONFIG_X86_64) || !defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) || \
+	!defined(CONFIG_KPROBES_ON_FTRACE)
+#error "blkfilter.ko needs x86-64 with CONFIG_DYNAMIC_FTRACE_WITH_ARGS and CONFIG_KPROBES"
+#endif
+
+#define SUBMIT_FUNCTION		"submit_bio_noacct_nocheck"
+#define HOOK_FLAGS	(FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | \
+			 FTRACE_OPS_FL_DYNAMIC)
+
+/* The hook stays for a while after the last detach: it is slow to put in. */
+#define UNHOOK_DELAY	(2 * HZ)
+
+/*
+ * Bios.
+ */
+
+static void submit_original_unset(struct bio *bio)
+{
+	WARN_ON_ONCE(1);
+	bio_io_error(bio);
+}
+
+DEFINE_STATIC_CALL(submit_original, submit_original_unset);
+
+/*
+ * A filter may do I/O of its own and wait for it. Under ->submit_bio() of a
+ * stacking driver that would only be queued on current->bio_list, behind its own
+ * wait. So would the bio itself, which is to be on its way when the original
+ * returns: the driver counts on it.
+ */
+static struct bio_list *bio_list_hide(void)
+{
+	struct bio_list *list = current->bio_list;
+
+	current->bio_list = NULL;
+	return list;
+}
+
+/**
+ * blkfilter_pass - send a bio on, below the filter
+ * @flt: the filter that got it
+ * @bio: the bio
+ *
+ * For use in ->submit_bio() or later, from any context that may sleep. On return
+ * the bio was given to the device's driver, or to a lower device, or has ended.
+ */
+void blkfilter_pass(struct blkfilter *flt, struct bio *bio)
+{
+	struct bio_list *list = bio_list_hide();
+	struct blkfilter_task t = {
+		.flt = flt,
+		.ops = flt->ops,
+		.bio = bio,
+		.sector = bio->bi_iter.bi_sector,
+		.end = bio_end_sector(bio),
+	};
+
+	blkfilter_task_enter(&t);
+	static_call(submit_original)(bio);
+	blkfilter_task_exit(&t);
+	current->bio_list = list;
+}
+EXPORT_SYMBOL_GPL(blkfilter_pass);
+
+/* Entered in place of the original function. */
+static void submit_handler(struct bio *bio, struct blkfilter *flt)
+{
+	struct bio_list *list = bio_list_hide();
+
+	if (!flt->ops->submit_bio(flt, bio))
+		blkfilter_pass(flt, bio);
+	current->bio_list = list;
+	blkfilter_put(flt);
+}
+
+static void notrace submit_callback(unsigned long ip, unsigned long parent_ip,
+				    struct ftrace_ops *ops,
+				    struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = compat_ftrace_regs(fregs);
+	struct blkfilter *flt = blkfilter_enter((struct bio *)regs->di);
+
+	if (flt) {
+		regs->si = (unsigned long)flt;
+		regs->ip = (unsigned long)submit_handler;
+	}
+}
+
+static struct ftrace_ops submit_hook = {
+	.func = submit_callback,
+	.flags = HOOK_FLAGS,
+};
+
+/* Filters attached; the hook itself may outlast the last of them. */
+static DEFINE_MUTEX(submit_hook_lock);
+static unsigned int submit_hook_users;
+static bool submit_hooked;
+
+static int hook_register(struct ftrace_ops *hook, const char *what)
+{
+	int ret = register_ftrace_function(hook);
+
+	if (ret == -EBUSY)
+		pr_err("cannot hook %s: a live patch or another module has replaced it, or ftrace is off; unload the other, or set sysctl kernel.ftrace_enabled=1\n",
+		       what);
+	else if (ret)
+		pr_err("cannot hook %s: error %d\n", what, ret);
+	return ret;
+}
+
+/**
+ * blkfilter_hook_submit_get - see to it that filters get their bios
+ *
+ * Return: 0; -EBUSY if someone else owns the place, or ftrace is switched off.
+ */
+int blkfilter_hook_submit_get(void)
+{
+	int ret = 0;
+
+	mutex_lock(&submit_hook_lock);
+	if (!submit_hooked) {
+		ret = hook_register(&submit_hook, SUBMIT_FUNCTION);
+		submit_hooked = !ret;
+	}
+	if (!ret)
+		submit_hook_users++;
+	mutex_unlock(&submit_hook_lock);
+	return ret;
+}
+
+static void unhook_submit(struct work_struct *work)
+{
+	mutex_lock(&submit_hook_lock);
+	if (submit_hooked && !submit_hook_users) {
+		unregister_ftrace_function(&submit_hook);
+		submit_hooked = false;
+	}
+	mutex_unlock(&submit_hook_lock);
+}
+
+static DECLARE_DELAYED_WORK(unhook_work, unhook_submit);
+
+/**
+ * blkfilter_hook_submit_put - one filter less
+ *
+ * The hook is taken out by a worker: the caller may be removing a disk, and hold
+ * what must not be held around changing the kernel's text.
+ */
+void blkfilter_hook_submit_put(void)
+{
+	mutex_lock(&submit_hook_lock);
+	if (!--submit_hook_users)
+		mod_delayed_work(system_wq, &unhook_work, UNHOOK_DELAY);
+	mutex_unlock(&submit_hook_lock);
+}
+
+/*
+ * ioctls.
+ */
+
+/* Held by tasks inside the handler, which is code of this module. */
+static struct percpu_ref ioctl_gate;
+static DECLARE_COMPLETION(ioctl_gate_drained);
+
+static long ioctl_handler(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	long ret = blkfilter_ioctl(I_BDEV(file->f_mapping->host), cmd,
+				   (void __user *)arg);
+
+	percpu_ref_put(&ioctl_gate);
+	return ret;
+}
+
+static void notrace ioctl_callback(unsigned long ip, unsigned long parent_ip,
+				   struct ftrace_ops *ops,
+				   struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = compat_ftrace_regs(fregs);
+
+	if (unlikely(blkfilter_is_ioctl(regs->si)) &&
+	    percpu_ref_tryget_live(&ioctl_gate))
+		regs->ip = (unsigned long)ioctl_handler;
+}
+
+static struct ftrace_ops ioctl_hook = {
+	.func = ioctl_callback,
+	.flags = HOOK_FLAGS,
+};
+
+static void ioctl_gate_release(struct percpu_ref *ref)
+{
+	complete(&ioctl_gate_drained);
+}
+
+/*
+ * Finding the places.
+ */
+
+/* Where a function continues behind its ftrace call site. */
+static int find_original(const char *name)
+{
+	struct kprobe kp = {
+		.symbol_name = name,
+		.flags = KPROBE_FLAG_DISABLED,
+	};
+	int ret;
+
+	ret = register_kprobe(&kp);
+	if (ret) {
+		pr_err("this kernel has no function %s that could be hooked (error %d); it is not supported\n",
+		       name, ret);
+		return ret;
+	}
+	if (kp.flags & KPROBE_FLAG_FTRACE) {
+		static_call_update(submit_original,
+				   (void *)(kp.addr + MCOUNT_INSN_SIZE));
+	} else {
+		pr_err("%s does not begin with an ftrace call site; this kernel is not supported\n",
+		       name);
+		ret = -EOPNOTSUPP;
+	}
+	unregister_kprobe(&kp);
+	return ret;
+}
+
+static int set_hook_function(struct ftrace_ops *hook, const char *name)
+{
+	int ret = ftrace_set_filter(hook, (unsigned char *)name, strlen(name), 0);
+
+	if (ret)
+		pr_err("this kernel has no function %s that could be hooked (error %d); it is not supported\n",
+		       name, ret);
+	return ret;
+}
+
+static void free_hooks(void)
+{
+	ftrace_free_filter(&submit_hook);
+	ftrace_free_filter(&ioctl_hook);
+	percpu_ref_exit(&ioctl_gate);
+}
+
+/**
+ * blkfilter_hook_init - begin to receive ioctls
+ *
+ * Return: 0 or a negative errno, with a message that says why.
+ */
+int blkfilter_hook_init(void)
+{
+	int ret;
+
+	ret = find_original(SUBMIT_FUNCTION);
+	if (ret)
+		return ret;
+	ret = percpu_ref_init(&ioctl_gate, ioctl_gate_release, 0, GFP_KERNEL);
+	if (ret)
+		return ret;
+	ret = set_hook_function(&submit_hook, SUBMIT_FUNCTION);
+	if (!ret)
+		ret = set_hook_function(&ioctl_hook, "blkdev_ioctl");
+	if (!ret && IS_ENABLED(CONFIG_COMPAT))
+		ret = set_hook_function(&ioctl_hook, "compat_blkdev_ioctl");
+	if (!ret)
+		ret = hook_register(&ioctl_hook, "blkdev_ioctl");
+	if (ret)
+		free_hooks();
+	return ret;
+}
+
+/**
+ * blkfilter_hook_ioctl_exit - no ioctl arrives any more and none is inside
+ */
+void blkfilter_hook_ioctl_exit(void)
+{
+	unregister_ftrace_function(&ioctl_hook);
+	percpu_ref_kill(&ioctl_gate);
+	wait_for_completion(&ioctl_gate_drained);
+}
+
+/**
+ * blkfilter_hook_exit - leave nothing behind
+ *
+ * All filters are detached.
+ */
+void blkfilter_hook_exit(void)
+{
+	cancel_delayed_work_sync(&unhook_work);
+	unhook_submit(NULL);
+	/* Tasks that have put their reference and not yet left our code. */
+	synchronize_rcu_tasks();
+	free_hooks();
+}
