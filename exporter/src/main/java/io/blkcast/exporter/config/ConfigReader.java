@@ -1,0 +1,252 @@
+package io.blkcast.exporter.config;
+
+import io.blkcast.exporter.config.ExporterConfig.LimitsConfig;
+import io.blkcast.exporter.config.ExporterConfig.NbdConfig;
+import io.blkcast.exporter.config.ExporterConfig.TopicsConfig;
+import io.blkcast.exporter.config.VolumeConfig.Compression;
+import io.blkcast.exporter.config.VolumeConfig.DifferenceStorageConfig;
+import io.blkcast.exporter.config.VolumeConfig.SourceKind;
+import io.blkcast.exporter.config.VolumeConfig.TriggersConfig;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+
+/** Turns the file's sections into records, with the defaults and the ranges in one place. */
+final class ConfigReader {
+
+  private static final long KIB = 1L << 10;
+  private static final long MIB = 1L << 20;
+  private static final long GIB = 1L << 30;
+
+  /** What Kafka allows in a topic's name, short enough to be a part of one. */
+  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
+
+  private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9._-]{0,100}");
+
+  private final List<String> problems = new ArrayList<>();
+
+  private ConfigReader() {}
+
+  static ExporterConfig read(String name, String yaml, Map<String, String> environment)
+      throws ConfigException {
+    ConfigNode.Mapping root = YamlReader.read(name, yaml);
+    ConfigReader reader = new ConfigReader();
+    EnvironmentOverrides.apply(root, environment, reader.problems);
+    ExporterConfig config = reader.exporter(new Section(root, "", reader.problems));
+    if (!reader.problems.isEmpty()) {
+      throw new ConfigException(reader.problems.stream().map(Redactor::text).toList());
+    }
+    return config;
+  }
+
+  private ExporterConfig exporter(Section root) {
+    try (root) {
+      Path state = root.value("state", Path::of).orElse(Path.of("/var/lib/blkcast"));
+      KafkaConfig kafka = new KafkaConfig(root.section("kafka").all());
+      TopicsConfig topics = topics(root.section("topics"));
+      Optional<String> registry = registry(root.section("schemaRegistry"));
+      List<VolumeConfig> volumes = volumes(root, topics);
+      NbdConfig nbd = nbd(root.section("nbd"));
+      HostPort http = listen(root.section("http"), "127.0.0.1:8080");
+      HostPort management = listen(root.section("management"), "127.0.0.1:8081");
+      if (http.equals(management) && http.port() != 0) {
+        root.fault("management", "listens where 'http' does; give it a port of its own");
+      }
+      LimitsConfig limits = limits(root.section("limits"), volumes);
+      return new ExporterConfig(
+          kafka, topics, registry, volumes, nbd, http, management, limits, state);
+    }
+  }
+
+  private TopicsConfig topics(Section section) {
+    try (section) {
+      return new TopicsConfig(
+          section
+              .value("prefix", matching(PREFIX, "letters, digits, '.', '_' and '-'"))
+              .orElse("blkcast."),
+          section.value("partitions", whole(1, 10_000)).orElse(1),
+          section
+              .value(
+                  "replicationFactor",
+                  text -> "default".equals(text) ? 0 : whole(1, 100).apply(text))
+              .filter(factor -> factor > 0)
+              .map(OptionalInt::of)
+              .orElse(OptionalInt.empty()));
+    }
+  }
+
+  private Optional<String> registry(Section section) {
+    try (section) {
+      return section.value(
+          "url",
+          text -> {
+            URI uri = URI.create(text);
+            if (!"http".equals(uri.getScheme()) && !"https".equals(uri.getScheme())) {
+              throw new IllegalArgumentException(
+                  "'" + text + "' is not a URL; write for instance http://registry:8081");
+            }
+            return text;
+          });
+    }
+  }
+
+  private List<VolumeConfig> volumes(Section root, TopicsConfig topics) {
+    List<VolumeConfig> volumes = new ArrayList<>();
+    Set<String> names = new HashSet<>();
+    for (Section section : root.sections("volumes")) {
+      try (section) {
+        VolumeConfig volume = volume(section);
+        if (!names.add(volume.name())) {
+          section.fault("name", "two volumes are called '" + volume.name() + "'");
+        }
+        if (volume.stripes() > topics.partitions()) {
+          section.fault(
+              "partitions",
+              volume.stripes()
+                  + " stripes need as many partitions; raise topics.partitions, which is "
+                  + topics.partitions());
+        }
+        volumes.add(volume);
+      }
+    }
+    if (volumes.isEmpty()) {
+      root.fault("volumes", "no volume is configured; add one with '- name: …'");
+    }
+    return volumes;
+  }
+
+  private VolumeConfig volume(Section section) {
+    String name =
+        section.required(
+            "name",
+            matching(NAME, "at most 63 letters, digits, '.', '_' and '-'"),
+            "?",
+            "db01-data");
+    SourceKind source =
+        section.choice("source", Map.of("disk", SourceKind.DISK)).orElse(SourceKind.DISK);
+    Path path =
+        section.required("path", Path::of, Path.of("?"), "/var/lib/blkcast/" + name + ".img");
+    Optional<Long> size = section.value("size", bytes(MIB, 1L << 50));
+    size.filter(bytes -> bytes % 4096 != 0)
+        .ifPresent(bytes -> section.fault("size", "must be a multiple of 4096 bytes"));
+    int block =
+        section.value("blockSize", bytes(4 * KIB, 64 * MIB)).map(Math::toIntExact).orElse(65536);
+    if (Integer.bitCount(block) != 1) {
+      section.fault("blockSize", "must be a power of two, such as 64KiB");
+    }
+    int chunk =
+        section.value("chunkSize", bytes(4 * KIB, 64 * MIB)).map(Math::toIntExact).orElse(262144);
+    if (chunk % 4096 != 0) {
+      section.fault("chunkSize", "must be a multiple of 4096 bytes");
+    }
+    return new VolumeConfig(
+        name,
+        source,
+        path,
+        size.map(OptionalLong::of).orElse(OptionalLong.empty()),
+        differenceStorage(section.section("differenceStorage")),
+        triggers(section.section("triggers")),
+        chunk,
+        block,
+        section
+            .choice("compression", Map.of("none", Compression.NONE, "zstd", Compression.ZSTD))
+            .orElse(Compression.NONE),
+        section.value("partitions", whole(1, 10_000)).orElse(1),
+        section.value("group", matching(NAME, "at most 63 letters, digits, '.', '_' and '-'")));
+  }
+
+  private DifferenceStorageConfig differenceStorage(Section section) {
+    try (section) {
+      return new DifferenceStorageConfig(
+          section.value("path", Path::of),
+          section.value("limit", bytes(MIB, 1L << 50)).orElse(4 * GIB));
+    }
+  }
+
+  private TriggersConfig triggers(Section section) {
+    try (section) {
+      Optional<Duration> every = section.value("every", Quantities::duration);
+      every
+          .filter(period -> period.compareTo(Duration.ofSeconds(1)) < 0)
+          .ifPresent(period -> section.fault("every", "must be at least 1s"));
+      return new TriggersConfig(
+          every,
+          section
+              .value("changedBytes", bytes(4 * KIB, Long.MAX_VALUE))
+              .map(OptionalLong::of)
+              .orElse(OptionalLong.empty()));
+    }
+  }
+
+  private NbdConfig nbd(Section section) {
+    try (section) {
+      return new NbdConfig(
+          section.value("listen", HostPort::parse), section.value("socket", Path::of));
+    }
+  }
+
+  private HostPort listen(Section section, String standard) {
+    try (section) {
+      return section.value("listen", HostPort::parse).orElseGet(() -> HostPort.parse(standard));
+    }
+  }
+
+  private LimitsConfig limits(Section section, List<VolumeConfig> volumes) {
+    try (section) {
+      int largest = volumes.stream().mapToInt(VolumeConfig::chunkBytes).max().orElse(0);
+      long perVolume = section.value("inFlightPerVolume", bytes(MIB, GIB)).orElse(16 * MIB);
+      long all = section.value("inFlight", bytes(MIB, 16 * GIB)).orElse(64 * MIB);
+      if (perVolume < largest || all < largest) {
+        section.fault(
+            perVolume < largest ? "inFlightPerVolume" : "inFlight",
+            "must hold at least one chunk of " + largest + " bytes");
+      }
+      return new LimitsConfig(all, perVolume, section.value("readers", whole(1, 256)).orElse(4));
+    }
+  }
+
+  private static Function<String, Long> bytes(long least, long most) {
+    return text -> {
+      long size = Quantities.size(text);
+      if (size < least || size > most) {
+        throw new IllegalArgumentException(
+            "'" + text + "' is out of range; " + least + " to " + most + " bytes are allowed");
+      }
+      return size;
+    };
+  }
+
+  private static Function<String, Integer> whole(int least, int most) {
+    return text -> {
+      try {
+        int number = Integer.parseInt(text);
+        if (number >= least && number <= most) {
+          return number;
+        }
+      } catch (NumberFormatException e) {
+        // told below
+      }
+      throw new IllegalArgumentException(
+          "'" + text + "' must be a whole number from " + least + " to " + most);
+    };
+  }
+
+  private static Function<String, String> matching(Pattern pattern, String allowed) {
+    return text -> {
+      if (!pattern.matcher(text).matches()) {
+        throw new IllegalArgumentException("'" + text + "' may only hold " + allowed);
+      }
+      return text;
+    };
+  }
+}

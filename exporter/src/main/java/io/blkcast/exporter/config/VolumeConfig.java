@@ -1,0 +1,69 @@
+package io.blkcast.exporter.config;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * One volume.
+ *
+ * @param name stable name, the key of all its records
+ * @param source what tracks it
+ * @param path image file of a tracked disk
+ * @param sizeBytes size of an image that is to be made where there is none; must match where there
+ *     is one
+ * @param differenceStorage where overwritten data is kept while a snapshot is held
+ * @param triggers when an increment is taken by itself
+ * @param chunkBytes most plain bytes of a data record, a multiple of 4096
+ * @param blockBytes tracking block, a power of two
+ * @param compression of payloads
+ * @param stripes partitions that the volume's chunks are spread over, 1 or more
+ * @param group volumes of one group are taken in one snapshot
+ */
+public record VolumeConfig(
+    String name,
+    SourceKind source,
+    Path path,
+    OptionalLong sizeBytes,
+    DifferenceStorageConfig differenceStorage,
+    TriggersConfig triggers,
+    int chunkBytes,
+    int blockBytes,
+    Compression compression,
+    int stripes,
+    Optional<String> group) {
+
+  /** What tracks a volume's changes. */
+  public enum SourceKind {
+    /** An image served by the exporter itself over NBD. */
+    DISK
+  }
+
+  /** How payloads are encoded. */
+  public enum Compression {
+    NONE,
+    ZSTD
+  }
+
+  /**
+   * Where overwritten data goes while a snapshot is held.
+   *
+   * @param path file, made where there is none; empty for one beside the image
+   * @param limitBytes most it may hold; beyond it the snapshot is corrupted and taken anew
+   */
+  public record DifferenceStorageConfig(Optional<Path> path, long limitBytes) {}
+
+  /**
+   * When an increment is taken without being asked for.
+   *
+   * @param every time from one to the next
+   * @param changedBytes bytes changed since the last take
+   */
+  public record TriggersConfig(Optional<Duration> every, OptionalLong changedBytes) {
+
+    /** Only when asked. */
+    public static final TriggersConfig NONE =
+        new TriggersConfig(Optional.empty(), OptionalLong.empty());
+  }
+}

@@ -1,0 +1,17 @@
+package io.blkcast.exporter.increment;
+
+/** Whether a volume's increments are being taken at all. */
+public enum VolumeStatus {
+  /** The volume is not tracked yet, or its publisher not open; tried again by itself. */
+  STARTING,
+  /** Ready, or at work. */
+  ACTIVE,
+  /** Triggers are off until resumed. */
+  PAUSED,
+  /** Needs a person: the last error says what. Resuming tries again. */
+  FAILED,
+  /** Another exporter has taken the volume over; for good. */
+  FENCED,
+  /** Shut down. */
+  CLOSED
+}
