@@ -1,0 +1,265 @@
+package io.blkcast.exporter.source.blksnap;
+
+import io.blkcast.exporter.source.ChangeSource;
+import io.blkcast.exporter.source.Snapshot;
+import io.blkcast.exporter.source.SourceEvent;
+import io.blkcast.exporter.source.SourceException;
+import io.blkcast.exporter.source.SourceException.Code;
+import io.blkcast.exporter.source.TrackingInfo;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Block devices of this machine, tracked by the blksnap kernel module.
+ *
+ * <p>History lives in the module: it survives this process, and a new one goes on with it. The
+ * module may be ours or a plain one of the series; what it can do beyond the plain interface is
+ * asked once, at the start. Needs CAP_SYS_ADMIN.
+ *
+ * <p>Threads: calls come from any; each is an ioctl or two. A snapshot's events, and those of the
+ * devices, are pumped by a thread each ({@link EventPump}).
+ */
+public final class BlksnapSource implements ChangeSource {
+
+  private static final Logger log = LoggerFactory.getLogger(BlksnapSource.class);
+
+  /** Share of the difference storage's limit, in percent, at which a watermark event is wanted. */
+  private static final int WATERMARK_PERCENT = 60;
+
+  private final Map<String, FilteredDevice> devices = new HashMap<>();
+  private final Map<String, Long> thresholds;
+  private final DifferenceStorage storage;
+  private final ControlDevice control;
+  private final long features;
+  private final Set<BlksnapSnapshot> snapshots = ConcurrentHashMap.newKeySet();
+  private final List<EventPump> pumps = new ArrayList<>();
+  private volatile Consumer<SourceEvent> listener = e -> {};
+
+  /**
+   * Opens the module.
+   *
+   * @param volumes volume name to what is known of it
+   * @param storage where snapshots keep overwritten data
+   * @throws SourceException {@code UNSUPPORTED} where the module is not loaded or of another
+   *     version, {@code PERMISSION}, {@code GONE} for a device that is not there
+   */
+  public BlksnapSource(Map<String, Volume> volumes, DifferenceStorage storage)
+      throws SourceException {
+    this.storage = storage;
+    thresholds = new LinkedHashMap<>();
+    try {
+      control = new ControlDevice();
+    } catch (ErrnoException e) {
+      throw Errors.control(e);
+    }
+    try {
+      ControlDevice.Version version = control.version();
+      if (version.major() != 2) {
+        throw new SourceException(
+            Code.UNSUPPORTED,
+            "blksnap has interface version " + version + ", known is 2. Install matching versions");
+      }
+      features = control.features();
+      log.info("blksnap interface {}, features 0x{}", version, Long.toHexString(features));
+      for (Map.Entry<String, Volume> volume : volumes.entrySet()) {
+        String path = volume.getValue().device();
+        devices.put(volume.getKey(), open(volume.getKey(), path));
+        thresholds.put(volume.getKey(), volume.getValue().changedBytes());
+      }
+      if (has(Abi.FEATURE_DEVICE_EVENTS)) {
+        pumps.add(EventPump.ofDevices(this));
+      }
+    } catch (ErrnoException e) {
+      control.close();
+      throw new SourceException(Code.IO, e.getMessage(), e);
+    } catch (SourceException e) {
+      control.close();
+      throw e;
+    }
+  }
+
+  /**
+   * A device to track.
+   *
+   * @param device path of the block device; one under /dev/disk/by-id stays right over reboots
+   * @param changedBytes changed bytes since the last take at which an event is wanted, 0 for none
+   */
+  public record Volume(String device, long changedBytes) {}
+
+  @Override
+  public String type() {
+    return "blksnap";
+  }
+
+  @Override
+  public Features features() {
+    return new Features(
+        has(Abi.FEATURE_RELEASE), has(Abi.FEATURE_EPOCH), has(Abi.FEATURE_GROUP_INSTANT));
+  }
+
+  @Override
+  public void track(String volume) throws SourceException {
+    FilteredDevice device = device(volume);
+    try {
+      device.attach();
+      log.info("volume {}: tracking {} from now on", volume, device.path());
+    } catch (ErrnoException e) {
+      if (e.errno() != ErrnoException.EALREADY) {
+        throw Errors.device(volume, e);
+      }
+      log.info("volume {}: {} is tracked already, its history goes on", volume, device.path());
+    }
+    long threshold = thresholds.getOrDefault(volume, 0L);
+    if (threshold > 0 && has(Abi.FEATURE_DEVICE_EVENTS)) {
+      try {
+        device.threshold(threshold);
+      } catch (ErrnoException e) {
+        throw Errors.device(volume, e);
+      }
+    }
+  }
+
+  @Override
+  public void untrack(String volume) throws SourceException {
+    try {
+      device(volume).detach();
+    } catch (ErrnoException e) {
+      throw e.errno() == ErrnoException.ENOENT ? notTracked(volume, e) : Errors.device(volume, e);
+    }
+  }
+
+  @Override
+  public TrackingInfo info(String volume) throws SourceException {
+    try {
+      return device(volume).info(has(Abi.FEATURE_EPOCH));
+    } catch (ErrnoException e) {
+      throw e.errno() == ErrnoException.ENOENT ? notTracked(volume, e) : Errors.device(volume, e);
+    }
+  }
+
+  @Override
+  public Snapshot take(List<String> volumes) throws SourceException {
+    Set<String> distinct = new HashSet<>(volumes);
+    if (volumes.isEmpty() || distinct.size() != volumes.size()) {
+      throw new SourceException(Code.INVALID, "A snapshot needs volumes, each once: " + volumes);
+    }
+    Map<String, FilteredDevice> members = new LinkedHashMap<>();
+    for (String volume : volumes) {
+      members.put(volume, device(volume));
+    }
+    DifferenceStorage.Place place =
+        storage.choose(members.values().stream().map(FilteredDevice::path).toList());
+    UUID id;
+    try {
+      id = control.create(place.path(), place.limitBytes());
+    } catch (ErrnoException e) {
+      throw Errors.device(String.join(", ", volumes), e);
+    }
+    BlksnapSnapshot snapshot = null;
+    try {
+      for (Map.Entry<String, FilteredDevice> member : members.entrySet()) {
+        try {
+          member.getValue().addTo(id);
+        } catch (ErrnoException e) {
+          throw e.errno() == ErrnoException.ENOENT
+              ? notTracked(member.getKey(), e)
+              : Errors.device(member.getKey(), e);
+        }
+      }
+      try {
+        if (has(Abi.FEATURE_WATERMARK)) {
+          control.watermark(id, place.limitBytes() / 100 * WATERMARK_PERCENT);
+        }
+        control.take(id);
+      } catch (ErrnoException e) {
+        throw Errors.device(String.join(", ", volumes), e);
+      }
+      snapshot = new BlksnapSnapshot(this, id, members, place.limitBytes());
+      snapshots.add(snapshot);
+      return snapshot;
+    } finally {
+      if (snapshot == null) {
+        destroyQuietly(id);
+      }
+    }
+  }
+
+  @Override
+  public void listen(Consumer<SourceEvent> listener) {
+    this.listener = listener;
+  }
+
+  @Override
+  public void close() {
+    for (BlksnapSnapshot snapshot : snapshots) {
+      try {
+        snapshot.close();
+      } catch (SourceException e) {
+        log.warn("snapshot {} was left behind: {}", snapshot.id(), e.getMessage());
+      }
+    }
+    pumps.forEach(EventPump::close);
+    control.close();
+  }
+
+  boolean has(long feature) {
+    return (features & feature) != 0;
+  }
+
+  ControlDevice control() {
+    return control;
+  }
+
+  Map<String, FilteredDevice> devices() {
+    return devices;
+  }
+
+  void raise(SourceEvent event) {
+    listener.accept(event);
+  }
+
+  void forget(BlksnapSnapshot snapshot) {
+    snapshots.remove(snapshot);
+  }
+
+  private void destroyQuietly(UUID id) {
+    try {
+      control.destroy(id);
+    } catch (ErrnoException e) {
+      log.warn("a snapshot that was not taken is left behind: {}", e.getMessage());
+    }
+  }
+
+  private FilteredDevice device(String volume) throws SourceException {
+    FilteredDevice device = devices.get(volume);
+    if (device == null) {
+      throw new SourceException(Code.UNKNOWN_VOLUME, "No volume " + volume + " at this source");
+    }
+    return device;
+  }
+
+  private static FilteredDevice open(String volume, String path) throws SourceException {
+    try {
+      return new FilteredDevice(path, FilteredDevice.detect(path));
+    } catch (ErrnoException e) {
+      throw e.errno() == ErrnoException.ENOENT
+          ? new SourceException(Code.GONE, "Volume " + volume + ": there is no device " + path, e)
+          : Errors.device(volume, e);
+    }
+  }
+
+  private static SourceException notTracked(String volume, ErrnoException e) {
+    return new SourceException(
+        Code.NOT_TRACKED, "Volume " + volume + " is not tracked (" + e.getMessage() + ")", e);
+  }
+}

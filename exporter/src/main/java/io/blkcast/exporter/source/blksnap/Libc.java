@@ -1,0 +1,69 @@
+package io.blkcast.exporter.source.blksnap;
+
+import com.sun.jna.Native;
+import com.sun.jna.Pointer;
+import java.nio.ByteBuffer;
+
+/** The system calls that the JDK does not offer. */
+final class Libc {
+
+  static final int O_RDONLY = 0;
+  static final int O_RDWR = 2;
+  static final int O_CLOEXEC = 02000000;
+  static final int O_DIRECT = 040000;
+
+  static {
+    Native.register(Libc.class, "c");
+  }
+
+  private Libc() {}
+
+  private static native int open(String path, int flags);
+
+  private static native int close(int fd);
+
+  private static native int ioctl(int fd, long request, long argument);
+
+  private static native long pread(int fd, long buffer, long count, long offset);
+
+  /** Opens a file; the descriptor is closed on exec. */
+  static int open(String path, int flags, String purpose) throws ErrnoException {
+    return (int) checked(open(path, flags | O_CLOEXEC), purpose + " " + path);
+  }
+
+  /** Closes a descriptor; there is nothing to be done about an error. */
+  static void closeQuietly(int fd) {
+    close(fd);
+  }
+
+  /** An ioctl whose argument is the buffer's memory from its start. Returns what the kernel did. */
+  static int ioctl(int fd, int request, ByteBuffer argument, String purpose) throws ErrnoException {
+    int result = ioctl(fd, request & 0xffffffffL, address(argument));
+    java.lang.ref.Reference.reachabilityFence(argument);
+    return (int) checked(result, purpose);
+  }
+
+  /**
+   * Reads at an offset into the buffer's memory; position and limit play no part.
+   *
+   * @return bytes read, 0 at the end
+   */
+  static int pread(int fd, ByteBuffer buffer, int at, int count, long offset, String purpose)
+      throws ErrnoException {
+    long result = pread(fd, address(buffer) + at, count, offset);
+    java.lang.ref.Reference.reachabilityFence(buffer);
+    return (int) checked(result, purpose);
+  }
+
+  /** Address of a direct buffer's first byte, position 0. */
+  static long address(ByteBuffer direct) {
+    return Pointer.nativeValue(Native.getDirectBufferPointer(direct));
+  }
+
+  private static long checked(long result, String purpose) throws ErrnoException {
+    if (result < 0) {
+      throw new ErrnoException(purpose, Native.getLastError());
+    }
+    return result;
+  }
+}
