@@ -1,0 +1,161 @@
+package io.blkcast.codec;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.Optional;
+import org.apache.avro.Schema;
+import org.apache.avro.SchemaParseException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The two calls of Confluent's registry API that a codec needs; other registries offer it too.
+ * Keeps no state: what was learnt is kept by the framing, and stays known while the registry is
+ * down. Thread-safe; calls block for at most the timeout.
+ */
+public final class SchemaRegistryClient {
+
+  private static final String MEDIA_TYPE = "application/vnd.schemaregistry.v1+json";
+  private static final Duration TIMEOUT = Duration.ofSeconds(10);
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final HttpClient http = HttpClient.newBuilder().connectTimeout(TIMEOUT).build();
+  private final String base;
+  private final Optional<String> authorization;
+
+  /**
+   * @param url http or https; with path, for instance {@code http://registry:8080/apis/ccompat/v7};
+   *     {@code user:password@} before the host is sent as basic authentication
+   */
+  public SchemaRegistryClient(URI url) {
+    String scheme = url.getScheme();
+    if (!"http".equals(scheme) && !"https".equals(scheme) || url.getHost() == null) {
+      throw new IllegalArgumentException(
+          "a schema registry's URL looks like http://host:8081, with http or https");
+    }
+    this.authorization =
+        Optional.ofNullable(url.getUserInfo())
+            .map(
+                user ->
+                    "Basic "
+                        + Base64.getEncoder()
+                            .encodeToString(user.getBytes(StandardCharsets.UTF_8)));
+    String path = Optional.ofNullable(url.getRawPath()).orElse("");
+    this.base =
+        scheme
+            + "://"
+            + url.getHost()
+            + (url.getPort() < 0 ? "" : ":" + url.getPort())
+            + (path.endsWith("/") ? path.substring(0, path.length() - 1) : path);
+  }
+
+  /**
+   * Registers a schema, or finds it registered.
+   *
+   * @return its id
+   * @throws CodecException {@code INCOMPATIBLE} where the registry refuses it, {@code
+   *     REGISTRY_DENIED}, {@code REGISTRY_UNAVAILABLE}
+   */
+  int register(String subject, String schema) {
+    String path = "/subjects/" + URLEncoder.encode(subject, StandardCharsets.UTF_8) + "/versions";
+    String body = JsonNodeFactory.instance.objectNode().put("schema", schema).toString();
+    JsonNode id =
+        call(
+                request(path)
+                    .header("Content-Type", MEDIA_TYPE)
+                    .POST(HttpRequest.BodyPublishers.ofString(body)),
+                "registering " + subject)
+            .path("id");
+    if (!id.isInt()) {
+      throw unavailable("registering " + subject, "answer without an id", null);
+    }
+    return id.intValue();
+  }
+
+  /**
+   * Looks up a schema.
+   *
+   * @throws CodecException {@code UNKNOWN_SCHEMA} where there is none of that id, {@code
+   *     REGISTRY_DENIED}, {@code REGISTRY_UNAVAILABLE}
+   */
+  Schema byId(int id) {
+    String what = "looking up schema " + id;
+    JsonNode schema = call(request("/schemas/ids/" + id).GET(), what).path("schema");
+    try {
+      return new Schema.Parser().parse(schema.asText());
+    } catch (SchemaParseException e) {
+      throw unavailable(what, "answer without an Avro schema", e);
+    }
+  }
+
+  private HttpRequest.Builder request(String path) {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(base + path))
+            .timeout(TIMEOUT)
+            .header("Accept", MEDIA_TYPE + ", application/json");
+    authorization.ifPresent(value -> request.header("Authorization", value));
+    return request;
+  }
+
+  private JsonNode call(HttpRequest.Builder request, String what) {
+    HttpResponse<String> response;
+    try {
+      response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+    } catch (IOException e) {
+      throw unavailable(what, e.toString(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw unavailable(what, "interrupted", e);
+    }
+    int status = response.statusCode();
+    if (status == 200) {
+      try {
+        return JSON.readTree(response.body());
+      } catch (JsonProcessingException e) {
+        throw unavailable(what, "answer is no JSON; does the URL lack a path?", e);
+      }
+    }
+    String detail =
+        what + " at the schema registry " + base + ": " + status + " " + reason(response);
+    switch (status) {
+      case 401, 403 ->
+          throw new CodecException(
+              CodecException.Code.REGISTRY_DENIED,
+              detail + "; give user and password in the URL, and the right to read and write");
+      case 404 ->
+          throw new CodecException(
+              CodecException.Code.UNKNOWN_SCHEMA,
+              detail + "; is it the registry that the writer used, and is the URL's path right?");
+      case 409, 422 ->
+          throw new CodecException(
+              CodecException.Code.INCOMPATIBLE,
+              detail + "; the subject holds a schema that ours does not follow on");
+      default -> throw unavailable(what, status + " " + reason(response), null);
+    }
+  }
+
+  private CodecException unavailable(String what, String cause, @Nullable Throwable thrown) {
+    String message = what + " at the schema registry " + base + " failed: " + cause;
+    return thrown == null
+        ? new CodecException(CodecException.Code.REGISTRY_UNAVAILABLE, message)
+        : new CodecException(CodecException.Code.REGISTRY_UNAVAILABLE, message, thrown);
+  }
+
+  private static String reason(HttpResponse<String> response) {
+    try {
+      return JSON.readTree(response.body()).path("message").asText();
+    } catch (JsonProcessingException e) {
+      return "";
+    }
+  }
+}
