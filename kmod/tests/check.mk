@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0
+# Targets that run the modules in a VM; included by ../Makefile.
+#
+#   make check KERNEL=6.1|6.12|sanitizer [TESTS="glob ..."] [SMP=2] [JOBS=1] [V=1]
+#   make check-long ...		the tests that take longer
+#   make vm KERNEL=...		a shell in the VM
+#   make sanitizer-kernel	builds the kernel with KASAN, lockdep, kmemleak ...
+#   SANITIZER_KERNEL=<tarball or directory>	a ready one
+
+KERNEL ?= 6.12
+SMP ?= 2
+JOBS ?= 1
+
+run_tests = python3 $(TOP)tests/harness/run.py --kernel $(KERNEL) --smp $(SMP) --jobs $(JOBS) \
+	$(if $(SANITIZER_KERNEL),--sanitizer-kernel $(SANITIZER_KERNEL)) $(if $(V),--verbose)
+
+check:
+	@$(run_tests) $(foreach t,$(TESTS),'$(t)')
+
+check-long:
+	@$(run_tests) --long $(foreach t,$(TESTS),'$(t)')
+
+vm:
+	@$(run_tests) --shell
+
+sanitizer-kernel:
+	$(TOP)tests/sanitizer-kernel.sh
+
+.PHONY: check check-long vm sanitizer-kernel

@@ -1,0 +1,264 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+Boots a kernel in QEMU and runs the tests in it. KTAP goes to stdout; a line per test and, last,
+`N passed, N failed` close it. Exit status: 0 if none failed and at least one ran.
+"""
+
+import argparse
+import glob
+import os
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+
+import catalogue
+import initramfs
+import kernel as kernels
+import klog
+import vm as machine
+
+TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+KMOD = os.path.dirname(TESTS)
+BUILD = os.path.join(KMOD, "build")
+
+
+def make(*arguments):
+    """make, quiet unless it fails."""
+    argv = ["make", "--no-print-directory", *arguments]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        sys.exit(f"{done.stdout}\n{' '.join(argv)} failed")
+
+
+def find_modules(directory, names):
+    found = []
+    for base, _, files in os.walk(directory):
+        found += [os.path.join(base, f) for f in files if f in names]
+    return found
+
+
+def prepare(kernel, tests, options):
+    """Builds modules, tests and the archive; returns the archive's path."""
+    directory = os.path.join(BUILD, "tests", kernel.release)
+    os.makedirs(directory, exist_ok=True)
+    make("-C", TESTS, "programs", f"-j{os.cpu_count()}")
+    own = []
+    if options.modules:
+        make("-C", KMOD, f"KDIR={kernel.kdir}", "modules")
+        own = find_modules(os.path.join(BUILD, kernel.release), {"blkfilter.ko", "blksnap.ko"})
+        if not any(path.endswith("blksnap.ko") for path in own):
+            sys.exit(f"no blksnap.ko in {BUILD}/{kernel.release}")
+        make("-C", TESTS, "test-modules", f"KDIR={kernel.kdir}", f"RELEASE={kernel.release}")
+        helpers = os.path.join(directory, "modules")
+        own += find_modules(helpers, {f for f in os.listdir(helpers) if f.endswith(".ko")}) if os.path.isdir(helpers) else []
+    bin_dir = os.path.join(BUILD, "tests", "bin")
+    programs = {"bin/blksnapctl": os.path.join(bin_dir, "blksnapctl")} if glob.glob(os.path.join(KMOD, "tools", "*.c")) else {}
+    programs |= {t.program().lstrip("/"): os.path.join(bin_dir, t.name) for t in tests if t.path.endswith(".c")}
+    for source in glob.glob(os.path.join(TESTS, "progs", "*.c")):
+        name = os.path.splitext(os.path.basename(source))[0]
+        programs[f"bin/{name}"] = os.path.join(bin_dir, "progs", name)
+    files = {t.program().lstrip("/"): t.path for t in tests if t.path.endswith(".sh")}
+    files |= {"tests/lib/" + os.path.basename(path): path for path in glob.glob(os.path.join(TESTS, "lib", "*.sh"))}
+    archive = os.path.join(directory, f"initramfs-{os.getpid()}.cpio")
+    initramfs.build(archive, kernel, own, os.path.join(bin_dir, "agent"), programs, files)
+    return archive
+
+
+class Run:
+    """The queue of tests, which the VMs share, and what became of them."""
+
+    def __init__(self, kernel, tests, archive, options):
+        self.kernel, self.archive, self.options = kernel, archive, options
+        self.queue = list(tests)
+        self.results = {}       # name: (ok, skip reason or None, seconds)
+        self.lock = threading.Lock()
+        self.count = 0
+        self.infrastructure = []
+
+    def take(self):
+        with self.lock:
+            return self.queue.pop(0) if self.queue else None
+
+    def report(self, name, about, ok, output, seconds, skip=None):
+        with self.lock:
+            self.count += 1
+            self.results[name] = (ok, skip, seconds)
+            show = output if (not ok or skip or self.options.verbose) else []
+            for line in show:
+                print(f"# {line}")
+            print(f"{'ok' if ok else 'not ok'} {self.count} - {name}: {about}" + (f" # SKIP {skip}" if skip else ""), flush=True)
+
+    def run_one(self, vm, test):
+        """Runs test; returns whether the VM is fit for another."""
+        timeout = test.timeout * self.kernel.slow
+        output, log, begin = [], [], time.monotonic()
+        status, leftovers, fit = None, 0, True
+        try:
+            vm.send(f"run {timeout} {test.program()}")
+            for line in vm.reply("end ", timeout + 120 * self.kernel.slow):
+                if line.startswith("|"):
+                    output.append(line[1:])
+                elif line.startswith("stuck"):
+                    raise machine.Dead("what the test left behind cannot be killed")
+                elif line.startswith("end "):
+                    status, leftovers = map(int, line.split()[1:3])
+            for line in vm.log_until(f"blkcast-test: reset {test.program()}", 30):
+                log.append(line)
+        except machine.Dead as e:
+            output.append(str(e))
+            fit = False
+            log += vm.drain(5)
+        trouble = klog.excerpt(log)
+        if trouble:
+            output += ["kernel log:"] + ["  " + line for line in trouble]
+        elif not fit:
+            output += ["end of the kernel log:"] + ["  " + line for line in log[-60:]]
+        ok = fit and status in (0, 4) and not leftovers and not trouble
+        if fit and status not in (0, 4):
+            output.append(f"exit status {status}" if status >= 0 else f"killed by signal {-status}")
+        skip = (output[-1] if output else "no reason given") if ok and status == 4 else None
+        self.report(test.name, test.about, ok, output, time.monotonic() - begin, skip)
+        return fit and not leftovers and not trouble
+
+    def finish(self, vm):
+        """After the last test: the modules go without a trace."""
+        name, about = "harness/finish", "the modules unload and leave no memory behind"
+        output, log, bad, begin = [], [], 1, time.monotonic()
+        try:
+            vm.send("finish")
+            for line in vm.reply("end ", 120 * self.kernel.slow):
+                if line.startswith("|"):
+                    output.append(line[1:])
+                else:
+                    bad = int(line.split()[1])
+            log = list(vm.log_until("blkcast-test: reset finish", 30))
+        except machine.Dead as e:
+            output.append(str(e))
+            log = vm.drain(5)
+        trouble = klog.excerpt(log)
+        output += ["  " + line for line in trouble]
+        if bad or trouble:
+            self.report(name, about, False, output, time.monotonic() - begin)
+        elif name not in self.results:
+            self.report(name, about, True, output, time.monotonic() - begin)
+
+    def boot(self, log):
+        vm = machine.VM(self.kernel, self.archive, self.options.smp, log)
+        try:
+            for line in vm.reply("hello ", machine.BOOT_S):
+                if line.startswith("|"):
+                    print(f"# {line[1:]}", flush=True)
+        except machine.Dead as e:
+            tail = vm.drain(2)[-40:]
+            vm.close()
+            raise machine.Dead(f"the VM does not come up: {e}\n" + "\n".join(tail)) from e
+        trouble = klog.excerpt(vm.drain(0.1))
+        if trouble:
+            self.report("harness/boot", "the modules load without a complaint", False, trouble, 0)
+        return vm
+
+    def worker(self, index):
+        path = os.path.join(BUILD, "tests", f"console-{self.kernel.name}-{index}.log")
+        with open(path, "wb", buffering=0) as log:
+            vm, fit = None, True
+            try:
+                while True:
+                    test = self.take()
+                    if not test:
+                        break
+                    if vm is None:
+                        vm = self.boot(log)
+                    fit = self.run_one(vm, test)
+                    if not fit:
+                        vm.close()
+                        vm = None
+                if vm is not None and self.options.modules:
+                    self.finish(vm)
+            except machine.Dead as e:
+                with self.lock:
+                    self.infrastructure.append(str(e))
+                    self.queue.clear()
+            finally:
+                if vm is not None:
+                    vm.close()
+
+    def run(self):
+        print(f"KTAP version 1\n1..{len(self.queue) + bool(self.options.modules)}", flush=True)
+        planned = {t.name: t.about for t in self.queue}
+        jobs = max(1, min(self.options.jobs, len(self.queue)))
+        threads = [threading.Thread(target=self.worker, args=(i,)) for i in range(jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for name, about in planned.items():
+            if name not in self.results:
+                self.report(name, about, False, self.infrastructure or ["not run"], 0)
+                self.infrastructure = []
+
+    def summary(self):
+        print()
+        for name, (ok, skip, seconds) in sorted(self.results.items()):
+            word = "SKIP" if skip else "pass" if ok else "FAIL"
+            print(f"{word} {name} ({seconds:.1f} s)" + (f": {skip}" if skip else ""))
+        failed = sum(not ok for ok, _, _ in self.results.values())
+        skipped = sum(bool(skip) for _, skip, _ in self.results.values())
+        passed = len(self.results) - failed - skipped
+        if skipped:
+            print(f"{skipped} skipped")
+        print(f"{passed} passed, {failed} failed", flush=True)
+        return failed == 0 and passed > 0
+
+
+def shell(kernel, archive, options):
+    import tempfile
+    with tempfile.TemporaryDirectory(prefix="blkcast-vm-") as directory:
+        argv = machine.command(kernel, archive, "shell=1", options.smp, machine.make_disks(directory),
+                               ["-serial", "mon:stdio"])
+        return subprocess.run(argv).returncode
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kernel", default="6.12", help="6.1, 6.12 or sanitizer")
+    parser.add_argument("--sanitizer-kernel", default="", help="a ready sanitizer kernel: tarball or directory")
+    parser.add_argument("--smp", type=int, default=2, help="CPUs of a VM")
+    parser.add_argument("--jobs", type=int, default=1, help="VMs at a time")
+    parser.add_argument("--long", action="store_true", help="the long tests")
+    parser.add_argument("--selftest", action="store_true", help="the tests of the harness itself")
+    parser.add_argument("--shell", action="store_true", help="a shell in the VM, no tests")
+    parser.add_argument("--verbose", action="store_true", help="show the output of passed tests too")
+    parser.add_argument("--list", action="store_true", help="list the tests and exit")
+    parser.add_argument("tests", nargs="*", help="group/name, globs allowed; a group's name alone is all of it")
+    options = parser.parse_args()
+    options.modules = not options.selftest
+    tests = catalogue.read(TESTS, {"selftest"} if options.selftest else None)
+    if options.list:
+        for test in tests:
+            print(f"{test.name}: {test.about}" + (" (long)" if test.long else ""))
+        return 0
+    try:
+        kernel = kernels.find(options.kernel, options.sanitizer_kernel, BUILD)
+        chosen = catalogue.choose(tests, [p for p in options.tests if p != "*"], options.kernel, options.long)
+        if not chosen and not options.shell:
+            sys.exit(f"no test is called {' '.join(options.tests)} (for kernel {options.kernel}); --list shows them")
+        print(f"# kernel {kernel.release}, {len(chosen)} tests", file=sys.stderr)
+        archive = prepare(kernel, chosen, options)
+    except kernels.Missing as e:
+        sys.exit(f"error: {e}")
+    try:
+        if options.shell:
+            return shell(kernel, archive, options)
+        run = Run(kernel, chosen, archive, options)
+        run.run()
+        return 0 if run.summary() else 1
+    finally:
+        os.unlink(archive)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One QEMU: its console (the kernel's log) and the line to the agent in it."""
+
+import os
+import selectors
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+from kernel import Missing
+
+DISKS_MB = [512, 512, 256]      # vda, vdb, vdc
+BOOT_S = 300
+
+
+class Dead(Exception):
+    """The VM is gone or does not answer any more."""
+
+
+def command(kernel, initramfs, append, smp, disks, serials, memory=None):
+    qemu = shutil.which("qemu-system-x86_64")
+    if not qemu:
+        raise Missing("no qemu-system-x86_64: apt-get install qemu-system-x86")
+    # One thread for all CPUs: with several, QEMU 7.2 corrupts the patching of kernel text.
+    argv = [qemu, "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", str(smp), "-m",
+            str(memory or kernel.memory), "-display", "none", "-vga", "none", "-no-reboot", "-nodefaults",
+            "-kernel", kernel.image, "-initrd", initramfs, "-append",
+            "console=ttyS0 quiet panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 " + append]
+    for index, disk in enumerate(disks):
+        argv += ["-drive", f"file={disk},if=none,id=d{index},format=raw,cache=unsafe,discard=unmap,detect-zeroes=off",
+                 "-device", f"virtio-blk-pci,drive=d{index},serial=disk{index}"]
+    return argv + serials
+
+
+def make_disks(directory):
+    paths = []
+    for index, size in enumerate(DISKS_MB):
+        paths.append(os.path.join(directory, f"disk{index}"))
+        with open(paths[-1], "wb") as f:
+            f.truncate(size << 20)
+    return paths
+
+
+class VM:
+    def __init__(self, kernel, initramfs, smp, log):
+        """log: where the console goes, a file open for writing bytes."""
+        self.log = log
+        self.console = []       # lines not yet fetched
+        self.replies = []
+        self._parts = {}
+        self.dir = tempfile.mkdtemp(prefix="blkcast-vm-")
+        path = os.path.join(self.dir, "agent")
+        argv = command(kernel, initramfs, "", smp, make_disks(self.dir), [
+            "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+            "-chardev", f"socket,id=agent,path={path},server=on,wait=off", "-serial", "chardev:agent"])
+        self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.selector = selectors.DefaultSelector()
+        os.set_blocking(self.qemu.stdout.fileno(), False)
+        self.selector.register(self.qemu.stdout.fileno(), selectors.EVENT_READ, self.console)
+        self.agent = socket.socket(socket.AF_UNIX)
+        for _ in range(100):
+            try:
+                self.agent.connect(path)
+                break
+            except OSError:
+                if self.qemu.poll() is not None:
+                    break
+                time.sleep(0.05)
+        else:
+            raise Dead("QEMU does not open its sockets")
+        self.agent.setblocking(False)
+        self.selector.register(self.agent.fileno(), selectors.EVENT_READ, self.replies)
+
+    def _pump(self, timeout):
+        for key, _ in self.selector.select(timeout):
+            try:
+                data = os.read(key.fd, 65536)
+            except BlockingIOError:
+                continue
+            except OSError:
+                data = b""
+            if not data:
+                self.selector.unregister(key.fd)
+                continue
+            if key.data is self.console:
+                self.log.write(data)
+            text = self._parts.get(key.fd, "") + data.decode("utf-8", "replace").replace("\r", "")
+            *lines, self._parts[key.fd] = text.split("\n")
+            key.data.extend(lines)
+
+    def _wait(self, lines, wanted, timeout):
+        """Yields lines until wanted(line), which is the last; Dead when the VM ends or the time is over."""
+        end = time.monotonic() + timeout
+        while True:
+            while lines:
+                line = lines.pop(0)
+                yield line
+                if wanted(line):
+                    return
+            if self.qemu.poll() is not None and len(self.selector.get_map()) == 0:
+                raise Dead("the kernel crashed")
+            left = end - time.monotonic()
+            if left <= 0:
+                raise Dead(f"no answer for {timeout:.0f} s")
+            if self.selector.get_map():
+                self._pump(min(left, 1.0))
+            else:
+                time.sleep(0.05)
+
+    def send(self, line):
+        try:
+            self.agent.setblocking(True)
+            self.agent.sendall(line.encode() + b"\n")
+        except OSError as e:
+            raise Dead("the kernel crashed") from e
+        finally:
+            self.agent.setblocking(False)
+
+    def reply(self, word, timeout):
+        """Lines from the agent until one that begins with word."""
+        return self._wait(self.replies, lambda line: line.startswith(word), timeout)
+
+    def log_until(self, mark, timeout):
+        return self._wait(self.console, lambda line: mark in line, timeout)
+
+    def drain(self, seconds):
+        """What else the console says within that time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.selector.get_map():
+            self._pump(0.2)
+        lines, self.console[:] = list(self.console), []
+        return lines
+
+    def close(self):
+        if self.qemu.poll() is None:
+            self.qemu.kill()
+        self.qemu.wait()
+        self.qemu.stdout.close()
+        self.agent.close()
+        shutil.rmtree(self.dir, ignore_errors=True)

@@ -1,0 +1,8 @@
+/* a test that fails */
+#include "blksnap.h"
+
+int main(void)
+{
+	want(-EINVAL, -ENOENT);
+	return 0;
+}

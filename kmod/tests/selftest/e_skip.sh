@@ -1,0 +1,3 @@
+# a test that is skipped
+. /tests/lib/lib.sh
+skip "no such device here"
