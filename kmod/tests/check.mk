@@ -5,13 +5,14 @@
 #   make check-long ...		the tests that take longer
 #   make vm KERNEL=...		a shell in the VM
 #   make sanitizer-kernel	builds the kernel with KASAN, lockdep, kmemleak ...
+#   SEED=N STEPS=N		for the random tests
 #   SANITIZER_KERNEL=<tarball or directory>	a ready one
 
 KERNEL ?= 6.12
 SMP ?= 2
 JOBS ?= 1
 
-run_tests = python3 $(TOP)tests/harness/run.py --kernel $(KERNEL) --smp $(SMP) --jobs $(JOBS) \
+run_tests = $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS)) python3 $(TOP)tests/harness/run.py --kernel $(KERNEL) --smp $(SMP) --jobs $(JOBS) \
 	$(if $(SANITIZER_KERNEL),--sanitizer-kernel $(SANITIZER_KERNEL)) $(if $(V),--verbose)
 
 check:

@@ -52,7 +52,9 @@ class VM:
         self._parts = {}
         self.dir = tempfile.mkdtemp(prefix="blkcast-vm-")
         path = os.path.join(self.dir, "agent")
-        argv = command(kernel, initramfs, "", smp, make_disks(self.dir), [
+        # What the kernel does not know becomes environment of the agent, and so of the tests.
+        given = " ".join(f"{name}={os.environ[name]}" for name in ("SEED", "STEPS") if os.environ.get(name, "").isalnum())
+        argv = command(kernel, initramfs, given, smp, make_disks(self.dir), [
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
             "-chardev", f"socket,id=agent,path={path},server=on,wait=off", "-serial", "chardev:agent"])
         self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

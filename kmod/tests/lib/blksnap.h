@@ -22,6 +22,7 @@
 
 void fail_at(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
+extern void (*on_fail)(void);	/* if set: says more, before a failing test ends */
 void skip(const char *reason) __attribute__((noreturn));
 
 #define fail(...) fail_at(__FILE__, __LINE__, __VA_ARGS__)

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <linux/fs.h>
 
+void (*on_fail)(void);
+
 void fail_at(const char *file, int line, const char *fmt, ...)
 {
 	const char *base = strrchr(file, '/');
@@ -23,6 +25,8 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	printf("\n");
+	if (on_fail)
+		on_fail();
 	fflush(stdout);
 	_exit(EXIT_FAIL);
 }

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * a few thousand random operations on two devices give what a plain model says, byte for byte and number for number
+ * timeout: 90
+ */
+#include "model.h"
+#include "random.h"
+
+int main(void)
+{
+	model_run(random_seed(), 3000);
+	return 0;
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+/* a group snapshot is of one instant: ordered writes over several devices are never seen out of order (fault 13) */
+#include "group.h"
+
+int main(void)
+{
+	group_rounds(3, 4, 60);
+	return 0;
+}
