@@ -1,0 +1,174 @@
+package io.blkcast.exporter.source.disk;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * A sparse file for positional I/O from many threads.
+ *
+ * <p>Java closes a {@link FileChannel} under everybody when one thread is interrupted in it. Here
+ * the channel is opened again and the call repeated; the interrupt stays pending for the caller.
+ */
+final class SparseFile implements AutoCloseable {
+
+  private static final Set<OpenOption> READ_WRITE =
+      Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE);
+
+  private final Path path;
+  private final Optional<NativeFile> linux;
+  private volatile FileChannel channel;
+  private volatile boolean closed;
+
+  private SparseFile(Path path, FileChannel channel, Optional<NativeFile> linux) {
+    this.path = path;
+    this.channel = channel;
+    this.linux = linux;
+  }
+
+  /** Opens the file, making an empty one where there is none. */
+  static SparseFile open(Path path) throws IOException {
+    FileChannel channel =
+        FileChannel.open(
+            path,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.SPARSE);
+    try {
+      return new SparseFile(path, channel, NativeFile.open(path));
+    } catch (IOException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  long size() throws IOException {
+    return channel.size();
+  }
+
+  /** Grows the file by a hole, or cuts it. */
+  void resize(long bytes) throws IOException {
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+      file.setLength(bytes);
+    }
+  }
+
+  /** Fills the buffer. */
+  void read(long offset, ByteBuffer dst) throws IOException {
+    int start = dst.position();
+    call(
+        file -> {
+          dst.position(start);
+          long at = offset;
+          while (dst.hasRemaining()) {
+            int read = file.read(dst, at);
+            if (read < 0) {
+              throw new EOFException(path + " ends before byte " + (at + dst.remaining()));
+            }
+            at += read;
+          }
+        });
+  }
+
+  /** Writes all that remains in the buffer. */
+  void write(long offset, ByteBuffer src) throws IOException {
+    int start = src.position();
+    call(
+        file -> {
+          src.position(start);
+          long at = offset;
+          while (src.hasRemaining()) {
+            at += file.write(src, at);
+          }
+        });
+  }
+
+  /** Returns when the content is on stable storage. */
+  void force() throws IOException {
+    call(file -> file.force(false));
+  }
+
+  /**
+   * First byte at or after {@code from} that may be anything but zero; {@code from} itself where
+   * holes are unknown, -1 where only a hole follows.
+   */
+  long nextData(long from) throws IOException {
+    return linux.isPresent() ? linux.get().nextData(from) : from;
+  }
+
+  /** First byte after {@code from} that is in a hole, or the file's end. */
+  long nextHole(long from) throws IOException {
+    return linux.isPresent() ? linux.get().nextHole(from) : size();
+  }
+
+  /** Makes the range a hole. False where that is not possible here. */
+  boolean punch(long offset, long length) throws IOException {
+    return linux.isPresent() && linux.get().punch(offset, length);
+  }
+
+  /** Makes the range read as zero and keeps it allocated. False where not possible here. */
+  boolean zero(long offset, long length) throws IOException {
+    return linux.isPresent() && linux.get().zero(offset, length);
+  }
+
+  /** Gives the range's holes room and changes no content. Does nothing where not possible here. */
+  void allocate(long offset, long length) throws IOException {
+    if (linux.isPresent()) {
+      linux.get().allocate(offset, length);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    linux.ifPresent(NativeFile::close);
+    channel.close();
+  }
+
+  private interface Call {
+    void on(FileChannel file) throws IOException;
+  }
+
+  private void call(Call call) throws IOException {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        interrupted |= Thread.interrupted();
+        FileChannel used = channel;
+        try {
+          call.on(used);
+          return;
+        } catch (ClosedChannelException e) {
+          reopen(used, e);
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private synchronized void reopen(FileChannel used, ClosedChannelException e) throws IOException {
+    if (closed) {
+      throw new IOException(path + " is closed", e);
+    }
+    if (channel == used) {
+      channel = FileChannel.open(path, READ_WRITE);
+    }
+  }
+}
