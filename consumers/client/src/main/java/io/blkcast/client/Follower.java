@@ -1,0 +1,289 @@
+package io.blkcast.client;
+
+import io.blkcast.client.FollowerListener.Phase;
+import io.blkcast.client.IncrementException.Code;
+import io.blkcast.codec.CodecException;
+import io.blkcast.codec.RecordCodec;
+import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.schema.IncrementKind;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteBufferDeserializer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Follows one volume: finds its committed increments in the catalogue, proves each whole, and hands
+ * it to a sink.
+ *
+ * <p><b>Order.</b> The sink's own state is the only memory. A new sink begins with a BASELINE;
+ * after that each increment must stand on the one applied last, by parent and by chain digest. An
+ * increment that was begun and not finished is applied again before anything else; a BASELINE may
+ * be applied at any time, as it replaces everything.
+ *
+ * <p><b>Proof before application.</b> Nothing of an increment reaches the sink before all of it was
+ * read and found to be what its manifest says. One with little payload is held in memory in
+ * between; a larger one is read twice, and checked chunk by chunk again as it is applied. So a
+ * corrupt increment leaves the sink at the last good one. Should records vanish between the two
+ * readings, the sink stays marked as applying, and only a BASELINE ends that.
+ *
+ * <p><b>Failure.</b> When the next increment cannot be taken (records deleted, a link missing, a
+ * digest wrong), the catalogue is searched for a later BASELINE; where there is none, one is asked
+ * for over the signals topic, repeatedly, until it comes. Brokers that cannot be reached are waited
+ * for without end.
+ *
+ * <p><b>Threads.</b> All is done by the one thread that calls {@link #run}; the consumers' own
+ * threads fetch ahead meanwhile, within bounds. {@link #close} may be called from any thread.
+ */
+public final class Follower implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Follower.class);
+  private static final Duration POLL = Duration.ofMillis(500);
+  private static final Duration RETRY = Duration.ofSeconds(1);
+
+  private final FollowerConfig config;
+  private final IncrementSink sink;
+  private final FollowerListener listener;
+  private final Consumer<byte[], ByteBuffer> catalogueConsumer;
+  private final Consumer<byte[], ByteBuffer> chunkConsumer;
+  private final Catalogue catalogue;
+  private final RangeReader ranges;
+  private final ResyncRequests resync;
+  private volatile boolean closed;
+  private @Nullable IncrementException waiting;
+  private @Nullable String lastWarning;
+
+  /** When {@link #run} returns by itself. */
+  public enum Until {
+    /** Not before it is closed. */
+    CLOSED,
+    /** When everything is applied that is committed at the moment. */
+    CAUGHT_UP
+  }
+
+  public Follower(FollowerConfig config, IncrementSink sink, FollowerListener listener) {
+    this.config = config;
+    this.sink = sink;
+    this.listener = listener;
+    RecordCodec codec = config.codec();
+    catalogueConsumer = consumer("read_committed");
+    chunkConsumer = consumer("read_uncommitted");
+    catalogue =
+        new Catalogue(catalogueConsumer, config.topics().increments(), config.volume(), codec);
+    ranges = new RangeReader(chunkConsumer, config.topics().chunks(), codec);
+    resync = new ResyncRequests(config, InstantSource.system());
+  }
+
+  private Consumer<byte[], ByteBuffer> consumer(String isolationLevel) {
+    return new KafkaConsumer<>(
+        config.consumerSettings(isolationLevel),
+        new ByteArrayDeserializer(),
+        new ByteBufferDeserializer());
+  }
+
+  /**
+   * Follows the volume on the calling thread, until then or until closed.
+   *
+   * @throws IncrementException {@code REFUSED}, {@code SINK}, {@code DENIED}, {@code KAFKA}: what
+   *     waiting does not heal. With {@code CAUGHT_UP} also what needs a BASELINE that is not there
+   */
+  public void run(Until until) throws IncrementException {
+    boolean started = false;
+    while (!closed) {
+      try {
+        if (!started) {
+          catalogue.start(sink.state(), config.from()).ifPresent(catalogue::seek);
+          catalogue.refreshEnd();
+          started = true;
+        }
+        for (Catalogue.Entry entry : catalogue.poll(POLL)) {
+          try {
+            consider(entry);
+          } catch (KafkaException e) {
+            catalogue.seek(entry);
+            throw e;
+          }
+        }
+        if (catalogue.atEnd() && ended(until)) {
+          return;
+        }
+      } catch (WakeupException e) {
+        LOG.debug("{}: woken up", config.volume());
+      } catch (AuthorizationException | AuthenticationException e) {
+        throw new IncrementException(
+            Code.DENIED,
+            "not allowed to read %s: %s".formatted(config.volume(), e.getMessage()),
+            e);
+      } catch (RetriableException e) {
+        warnOnce(e);
+        pause();
+      } catch (CodecException e) {
+        if (e.code() != CodecException.Code.REGISTRY_UNAVAILABLE) {
+          throw new IncrementException(Code.KAFKA, String.valueOf(e.getMessage()), e);
+        }
+        warnOnce(e);
+        pause();
+      } catch (KafkaException e) {
+        throw new IncrementException(Code.KAFKA, "Kafka failed: " + e.getMessage(), e);
+      }
+    }
+  }
+
+  /** What is done when all manifests are read; whether to return. */
+  private boolean ended(Until until) throws IncrementException {
+    catalogue.refreshEnd();
+    if (!catalogue.atEnd()) {
+      return false;
+    }
+    if (waiting != null) {
+      resync.request(String.valueOf(waiting.getMessage()), listener);
+      if (until == Until.CAUGHT_UP) {
+        throw waiting;
+      }
+    }
+    listener.caughtUp();
+    return until == Until.CAUGHT_UP;
+  }
+
+  private void consider(Catalogue.Entry entry) throws IncrementException {
+    IncrementCommitted manifest = entry.manifest();
+    boolean baseline = manifest.getKind() == IncrementKind.BASELINE;
+    IncrementSink.State state = sink.state();
+    if (state.applying().isEmpty() && isApplied(manifest, state)) {
+      return;
+    }
+    if (waiting != null && !baseline) {
+      LOG.debug("{}: {} left out until a BASELINE", config.volume(), manifest.getIncrementId());
+      return;
+    }
+    try {
+      checkUnfinished(manifest, state);
+      Chain.check(config.codec(), manifest, entry.raw(), state.applied());
+      sink.check(manifest);
+      listener.started(manifest);
+      take(manifest);
+      waiting = null;
+      resync.done();
+      listener.applied(manifest);
+    } catch (IncrementException e) {
+      if (!e.needsResync()) {
+        throw e;
+      }
+      LOG.warn("{}: a BASELINE is needed: {}", config.volume(), e.getMessage());
+      waiting = e;
+      listener.refused(manifest, e);
+    }
+  }
+
+  private static boolean isApplied(IncrementCommitted manifest, IncrementSink.State state) {
+    return state
+        .applied()
+        .filter(at -> at.incrementId().equals(manifest.getIncrementId()))
+        .isPresent();
+  }
+
+  /** A sink that holds part of an increment can take only that one, or a BASELINE. */
+  private static void checkUnfinished(IncrementCommitted manifest, IncrementSink.State state)
+      throws IncrementException {
+    if (state.applying().isPresent()
+        && manifest.getKind() != IncrementKind.BASELINE
+        && !state.applying().get().incrementId().equals(manifest.getIncrementId())) {
+      throw new IncrementException(
+          Code.GAP,
+          "increment %s of %s was applied in part and cannot be finished, as it is not in the catalogue"
+              .formatted(state.applying().get().incrementId(), manifest.getVolume()));
+    }
+  }
+
+  private void take(IncrementCommitted manifest) throws IncrementException {
+    long dataBytes = manifest.getChangedBytes() - manifest.getZeroBytes();
+    if (dataBytes <= config.bufferBytes()
+        && manifest.getChunkCount() <= LeafDigest.DEFAULT_CAPACITY) {
+      takeBuffered(manifest);
+    } else {
+      takeTwice(manifest);
+    }
+  }
+
+  private void takeBuffered(IncrementCommitted manifest) throws IncrementException {
+    List<Buffered> held = new ArrayList<>();
+    ranges.read(
+        manifest,
+        (chunk, content) -> {
+          held.add(Buffered.of(chunk, content));
+          listener.progress(manifest, Phase.VERIFY, chunk.getSizeBytes());
+        });
+    sink.begin(manifest);
+    for (Buffered chunk : held) {
+      apply(manifest, chunk.offset(), chunk.size(), chunk.content());
+    }
+    sink.commit(manifest);
+  }
+
+  private void takeTwice(IncrementCommitted manifest) throws IncrementException {
+    ranges.read(
+        manifest,
+        (chunk, content) -> listener.progress(manifest, Phase.VERIFY, chunk.getSizeBytes()));
+    sink.begin(manifest);
+    ranges.read(
+        manifest,
+        (chunk, content) -> apply(manifest, chunk.getByteOffset(), chunk.getSizeBytes(), content));
+    sink.commit(manifest);
+  }
+
+  private void apply(
+      IncrementCommitted manifest, long offset, long size, @Nullable ByteBuffer content)
+      throws IncrementException {
+    if (content == null) {
+      sink.zero(offset, size);
+    } else {
+      sink.data(offset, content.duplicate());
+    }
+    listener.progress(manifest, Phase.APPLY, size);
+  }
+
+  private void warnOnce(KafkaException e) {
+    String message = e.toString();
+    if (!message.equals(lastWarning)) {
+      LOG.warn("{}: trying again until it works: {}", config.volume(), message);
+      lastWarning = message;
+    }
+  }
+
+  private void pause() {
+    try {
+      Thread.sleep(RETRY.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      closed = true;
+    }
+  }
+
+  /** Makes {@link #run} return soon. The sink is left as it is: at worst applying. */
+  public void stop() {
+    closed = true;
+    catalogueConsumer.wakeup();
+    chunkConsumer.wakeup();
+  }
+
+  /** Stops, and closes the connections; call when {@link #run} has returned. */
+  @Override
+  public void close() {
+    closed = true;
+    catalogueConsumer.close();
+    chunkConsumer.close();
+    resync.close();
+  }
+}

@@ -1,0 +1,201 @@
+package io.blkcast.client;
+
+import static io.blkcast.client.IncrementException.Code.MISSING;
+
+import io.blkcast.codec.RecordCodec;
+import io.blkcast.schema.DataChunk;
+import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.schema.PartitionRange;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads the chunks of committed increments: exactly the offset ranges that a manifest names, of all
+ * its partitions at once, leaving out records that are not the increment's.
+ *
+ * <p>Reads uncommitted on purpose. The manifest is committed, so its chunks count; an open
+ * transaction of another volume must not hold them back. Used by one thread at a time; a partition
+ * that runs ahead of the others is paused, and what is fetched ahead is bounded by the consumer's
+ * settings.
+ */
+final class RangeReader {
+
+  private static final Duration POLL = Duration.ofMillis(500);
+
+  /** Without a record for so many polls, the end of the log is looked at. */
+  private static final int IDLE_POLLS = 10;
+
+  /** A partition so many chunks ahead of the slowest waits. */
+  private static final long AHEAD = Sequence.WINDOW / 2;
+
+  private final Consumer<byte[], ByteBuffer> consumer;
+  private final String topic;
+  private final RecordCodec codec;
+
+  /** Takes a chunk that was checked. */
+  interface Handler {
+    /**
+     * @param content plain content, valid during the call; null when all zero
+     */
+    void chunk(DataChunk chunk, @Nullable ByteBuffer content) throws IncrementException;
+  }
+
+  RangeReader(Consumer<byte[], ByteBuffer> consumer, String topic, RecordCodec codec) {
+    this.consumer = consumer;
+    this.topic = topic;
+    this.codec = codec;
+  }
+
+  /**
+   * Reads all chunks of the increment, checks each before it is handed on, and the whole at the
+   * end.
+   *
+   * @throws IncrementException {@code MISSING} where a range is not there any more; {@code CORRUPT}
+   *     as of {@link IncrementCheck}
+   * @throws org.apache.kafka.common.errors.WakeupException when the consumer was woken up
+   */
+  void read(IncrementCommitted manifest, Handler handler) throws IncrementException {
+    try (IncrementCheck check = new IncrementCheck(manifest)) {
+      new Pass(manifest, check, handler).run();
+      check.finish();
+    }
+  }
+
+  private final class Pass {
+    private final IncrementCommitted manifest;
+    private final IncrementCheck check;
+    private final Handler handler;
+    private final Map<TopicPartition, PartitionRange> open = new HashMap<>();
+    private final Map<TopicPartition, Long> ahead = new HashMap<>();
+
+    Pass(IncrementCommitted manifest, IncrementCheck check, Handler handler) {
+      this.manifest = manifest;
+      this.check = check;
+      this.handler = handler;
+    }
+
+    void run() throws IncrementException {
+      for (PartitionRange range : manifest.getChunkRanges()) {
+        open.put(new TopicPartition(topic, range.getPartition()), range);
+      }
+      if (open.isEmpty()) {
+        return;
+      }
+      checkRetained();
+      consumer.assign(open.keySet());
+      open.forEach((partition, range) -> consumer.seek(partition, range.getFirstOffset()));
+      int idle = 0;
+      while (!open.isEmpty()) {
+        if (poll()) {
+          idle = 0;
+        } else if (++idle >= IDLE_POLLS) {
+          checkRetained();
+          idle = 0;
+        }
+      }
+    }
+
+    private boolean poll() throws IncrementException {
+      ConsumerRecords<byte[], ByteBuffer> records;
+      try {
+        records = consumer.poll(POLL);
+      } catch (OffsetOutOfRangeException e) {
+        throw missing(e.partitions().iterator().next().partition(), "deleted");
+      }
+      for (TopicPartition partition : records.partitions()) {
+        take(partition, records.records(partition));
+      }
+      boolean moved = closeRead() || !records.isEmpty();
+      balance();
+      return moved;
+    }
+
+    private void take(TopicPartition partition, List<ConsumerRecord<byte[], ByteBuffer>> records)
+        throws IncrementException {
+      PartitionRange range = open.get(partition);
+      if (range == null) {
+        return;
+      }
+      for (ConsumerRecord<byte[], ByteBuffer> record : records) {
+        if (record.offset() >= range.getEndOffset()) {
+          return;
+        }
+        if (Records.decode(codec, record.value()) instanceof DataChunk chunk
+            && chunk.getIncrementId().equals(manifest.getIncrementId())) {
+          handler.chunk(chunk, check.accept(chunk));
+          ahead.put(partition, chunk.getSequence());
+        }
+      }
+    }
+
+    /** Leaves partitions read to the end; by position, as the last offsets may hold no record. */
+    private boolean closeRead() {
+      Set<TopicPartition> done = new HashSet<>();
+      open.forEach(
+          (partition, range) -> {
+            if (consumer.position(partition) >= range.getEndOffset()) {
+              done.add(partition);
+            }
+          });
+      if (done.isEmpty()) {
+        return false;
+      }
+      open.keySet().removeAll(done);
+      consumer.pause(done);
+      return true;
+    }
+
+    private void balance() {
+      if (open.size() < 2) {
+        consumer.resume(open.keySet());
+        return;
+      }
+      long slowest =
+          open.keySet().stream().mapToLong(p -> ahead.getOrDefault(p, 0L)).min().orElse(0);
+      Set<TopicPartition> fast = new HashSet<>(open.keySet());
+      fast.removeIf(p -> ahead.getOrDefault(p, 0L) - slowest < AHEAD);
+      Set<TopicPartition> others = new HashSet<>(open.keySet());
+      others.removeAll(fast);
+      consumer.pause(fast);
+      consumer.resume(others);
+    }
+
+    private void checkRetained() throws IncrementException {
+      Map<TopicPartition, Long> begin = consumer.beginningOffsets(open.keySet());
+      Map<TopicPartition, Long> end = consumer.endOffsets(open.keySet());
+      for (Map.Entry<TopicPartition, PartitionRange> entry : open.entrySet()) {
+        PartitionRange range = entry.getValue();
+        if (end.getOrDefault(entry.getKey(), 0L) < range.getEndOffset()) {
+          throw missing(range.getPartition(), "not there: the log ends before them");
+        }
+        long need = Math.max(range.getFirstOffset(), 0);
+        if (begin.getOrDefault(entry.getKey(), 0L) > need && !readBeyond(entry.getKey(), need)) {
+          throw missing(range.getPartition(), "deleted");
+        }
+      }
+    }
+
+    /** Whether reading has passed the offset, so that its deletion does not matter any more. */
+    private boolean readBeyond(TopicPartition partition, long offset) {
+      return ahead.containsKey(partition) && consumer.position(partition) > offset;
+    }
+
+    private IncrementException missing(int partition, String how) {
+      return new IncrementException(
+          MISSING,
+          "chunks of increment %s of %s in %s-%d are %s"
+              .formatted(manifest.getIncrementId(), manifest.getVolume(), topic, partition, how));
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package io.blkcast.client;
+
+import static io.blkcast.client.IncrementException.Code.MISSING;
+
+import io.blkcast.schema.DataChunk;
+import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.schema.IncrementKind;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteBufferDeserializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The increments from a BASELINE to a given one, as far as Kafka still holds them: what a replica
+ * must amount to. Blocks; used by one thread. Memory: one manifest for each increment.
+ */
+public final class RetainedChain implements AutoCloseable {
+
+  private final FollowerConfig config;
+  private final Consumer<byte[], ByteBuffer> catalogueConsumer;
+  private final Consumer<byte[], ByteBuffer> chunkConsumer;
+  private final RangeReader ranges;
+
+  /** Takes the chunks of one increment, each already held against the manifest. */
+  public interface Visitor {
+    /**
+     * @param content plain content, valid during the call; null when all zero
+     */
+    void chunk(DataChunk chunk, @Nullable ByteBuffer content) throws IncrementException;
+  }
+
+  public RetainedChain(FollowerConfig config) {
+    this.config = config;
+    catalogueConsumer = consumer("read_committed");
+    chunkConsumer = consumer("read_uncommitted");
+    ranges = new RangeReader(chunkConsumer, config.topics().chunks(), config.codec());
+  }
+
+  private Consumer<byte[], ByteBuffer> consumer(String isolationLevel) {
+    return new KafkaConsumer<>(
+        config.consumerSettings(isolationLevel),
+        new ByteArrayDeserializer(),
+        new ByteBufferDeserializer());
+  }
+
+  /**
+   * The manifests from the BASELINE to the position, in this order, their links and digests
+   * checked.
+   *
+   * @throws IncrementException {@code MISSING} where one is not retained any more, {@code CORRUPT}
+   *     where a link or digest is wrong or leads to another chain digest than the position's
+   */
+  public List<IncrementCommitted> manifests(Position position) throws IncrementException {
+    Map<UUID, Catalogue.Entry> found = new HashMap<>();
+    try {
+      new Catalogue(
+              catalogueConsumer, config.topics().increments(), config.volume(), config.codec())
+          .scan(
+              entry -> {
+                if (entry.manifest().getKind() == IncrementKind.BASELINE
+                    && !found.containsKey(position.incrementId())) {
+                  found.clear();
+                }
+                found.put(entry.manifest().getIncrementId(), entry);
+              });
+    } catch (KafkaException e) {
+      throw failed(e);
+    }
+    List<Catalogue.Entry> chain = new ArrayList<>();
+    UUID id = position.incrementId();
+    while (id != null) {
+      Catalogue.Entry entry = found.get(id);
+      if (entry == null || chain.size() >= position.chainLength()) {
+        throw new IncrementException(
+            MISSING,
+            "the manifest of increment %s of %s is not retained any more"
+                .formatted(id, config.volume()));
+      }
+      chain.add(0, entry);
+      id = entry.manifest().getParentIncrementId();
+    }
+    return check(chain, position);
+  }
+
+  private List<IncrementCommitted> check(List<Catalogue.Entry> chain, Position position)
+      throws IncrementException {
+    List<IncrementCommitted> manifests = new ArrayList<>();
+    Optional<Position> parent = Optional.empty();
+    for (Catalogue.Entry entry : chain) {
+      Chain.check(config.codec(), entry.manifest(), entry.raw(), parent);
+      manifests.add(entry.manifest());
+      parent = Optional.of(Position.of(entry.manifest()));
+    }
+    if (!parent.equals(Optional.of(position))) {
+      throw new IncrementException(
+          IncrementException.Code.CORRUPT,
+          "the chain in Kafka leads to %s, the position is %s".formatted(parent, position));
+    }
+    return manifests;
+  }
+
+  /**
+   * Reads the chunks of one increment and checks that they are all, and what the manifest says.
+   *
+   * @throws IncrementException {@code MISSING}, {@code CORRUPT}, {@code KAFKA}, and what the
+   *     visitor throws
+   */
+  public void read(IncrementCommitted manifest, Visitor visitor) throws IncrementException {
+    try {
+      ranges.read(manifest, visitor::chunk);
+    } catch (KafkaException e) {
+      throw failed(e);
+    }
+  }
+
+  private static IncrementException failed(KafkaException e) {
+    return new IncrementException(
+        IncrementException.Code.KAFKA, "Kafka failed: " + e.getMessage(), e);
+  }
+
+  @Override
+  public void close() {
+    catalogueConsumer.close();
+    chunkConsumer.close();
+  }
+}

@@ -1,0 +1,155 @@
+package io.blkcast.replicator;
+
+import com.sun.jna.LastErrorException;
+import com.sun.jna.Platform;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * A raw image file or a block device, open for writing and locked against other replicators.
+ *
+ * <p>The lock is {@code flock} on the target itself, so that it holds whatever paths and state
+ * files are used, and goes with the process. Not for several threads at once.
+ */
+final class Target implements Closeable {
+
+  private static final int ZERO_BYTES = 1 << 20;
+
+  private final Path path;
+  private final boolean device;
+  private final FileChannel channel;
+  private final int fd;
+  private boolean canPunch = Platform.isLinux();
+  private boolean canZero = Platform.isLinux();
+  private final ByteBuffer zeroes = ByteBuffer.allocateDirect(ZERO_BYTES);
+
+  private Target(Path path, boolean device, FileChannel channel, int fd) {
+    this.path = path;
+    this.device = device;
+    this.channel = channel;
+    this.fd = fd;
+  }
+
+  /** Opens and locks; a missing file is made, empty. */
+  static Target open(Path path) throws IOException {
+    boolean device = Files.exists(path) && !Files.isRegularFile(path);
+    if (Files.isDirectory(path)) {
+      throw new IOException(path + " is a directory: name an image file or a block device");
+    }
+    FileChannel channel =
+        device
+            ? FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)
+            : FileChannel.open(
+                path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
+    try {
+      return new Target(path, device, channel, openLocked(path));
+    } catch (IOException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private static int openLocked(Path path) throws IOException {
+    int fd;
+    try {
+      fd = LibC.open(path.toString(), LibC.O_RDWR | LibC.O_CLOEXEC);
+    } catch (LastErrorException e) {
+      throw new IOException(path + " cannot be opened: " + e.getMessage(), e);
+    }
+    try {
+      LibC.flock(fd, LibC.LOCK_EX | LibC.LOCK_NB);
+    } catch (LastErrorException e) {
+      LibC.close(fd);
+      throw new IOException(
+          path + " is locked by another process, a replicator of it perhaps: stop that first", e);
+    }
+    return fd;
+  }
+
+  Path path() {
+    return path;
+  }
+
+  boolean isDevice() {
+    return device;
+  }
+
+  /** Bytes of the file or device. */
+  long size() throws IOException {
+    return channel.size();
+  }
+
+  /** Sets the size of an image file; new space is a hole. */
+  void resize(long bytes) throws IOException {
+    if (channel.size() > bytes) {
+      channel.truncate(bytes);
+    } else if (channel.size() < bytes) {
+      channel.write(ByteBuffer.allocate(1), bytes - 1);
+    }
+  }
+
+  void read(long offset, ByteBuffer into) throws IOException {
+    long at = offset;
+    while (into.hasRemaining()) {
+      int n = channel.read(into, at);
+      if (n < 0) {
+        throw new IOException(path + " ends at " + at);
+      }
+      at += n;
+    }
+  }
+
+  void write(long offset, ByteBuffer content) throws IOException {
+    long at = offset;
+    while (content.hasRemaining()) {
+      at += channel.write(content, at);
+    }
+  }
+
+  /** Makes a range read as zero: a hole where that can be had, else zeroes are written. */
+  void zero(long offset, long length) throws IOException {
+    if (canPunch) {
+      canPunch = allocate(LibC.FALLOC_FL_PUNCH_HOLE | LibC.FALLOC_FL_KEEP_SIZE, offset, length);
+      if (canPunch) {
+        return;
+      }
+    }
+    if (canZero) {
+      canZero = allocate(LibC.FALLOC_FL_ZERO_RANGE | LibC.FALLOC_FL_KEEP_SIZE, offset, length);
+      if (canZero) {
+        return;
+      }
+    }
+    for (long at = offset; at < offset + length; ) {
+      zeroes.clear().limit((int) Math.min(ZERO_BYTES, offset + length - at));
+      at += channel.write(zeroes, at);
+    }
+  }
+
+  /** False where the filesystem or device refuses this way of doing it. */
+  private boolean allocate(int mode, long offset, long length) {
+    try {
+      LibC.fallocate64(fd, mode, offset, length);
+      return true;
+    } catch (LastErrorException e) {
+      return false;
+    }
+  }
+
+  /** Returns when all that was written is on stable storage. */
+  void sync() throws IOException {
+    channel.force(true);
+  }
+
+  @Override
+  public void close() throws IOException {
+    try (channel) {
+      LibC.close(fd);
+    }
+  }
+}
