@@ -447,7 +447,8 @@ EXPORT_SYMBOL_GPL(blkfilter_register);
 
 /* A device with a filter of this driver; it may be gone on return. */
 static bool filter_driver_device(const struct blkfilter_operations *ops,
-			  struct block_device **bdev, struct gendisk **disk)
+				 struct block_device **bdev,
+				 struct gendisk **disk)
 {
 	struct blkfilter *flt;
 	int bkt;

@@ -107,8 +107,10 @@ void blkfilter_task_exit(struct blkfilter_task *t)
 	}
 	slot = task_slot();
 	slot->top = t->outer;
-	if (!t->outer)
-		smp_store_release(&slot->owner, NULL);
+	if (t->outer)
+		return;
+	/* Pairs with cmpxchg(): the next owner's record is not overwritten. */
+	smp_store_release(&slot->owner, NULL);
 }
 
 /**

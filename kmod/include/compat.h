@@ -34,9 +34,9 @@ static inline bool compat_bdev_live(struct block_device *bdev)
 
 /* Up to 6.5 some drivers have a way for single pages beside submit_bio(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
-#define compat_has_rw_page(disk)	((disk)->fops->rw_page != NULL)
+#define compat_has_rw_page(disk)	(!!(disk)->fops->rw_page)
 #else
-#define compat_has_rw_page(disk)	false
+#define compat_has_rw_page(disk)	((void)(disk), false)
 #endif
 
 /* blk_alloc_disk() with default limits; an ERR_PTR on failure. */
