@@ -1,0 +1,115 @@
+package io.blkcast.exporter.increment;
+
+import io.blkcast.exporter.source.ChangeMap;
+import io.blkcast.exporter.source.Snapshot.Image;
+import io.blkcast.exporter.source.SourceException;
+import io.blkcast.exporter.source.TrackingInfo;
+import io.blkcast.exporter.source.TrackingInfo.Position;
+import io.blkcast.schema.Checkpoint;
+import io.blkcast.schema.IncrementKind;
+import io.blkcast.schema.Source;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Supplier;
+
+/**
+ * What an increment of an image holds: what changed since the parent's snapshot, or everything
+ * where that cannot be told.
+ *
+ * @param parent increment that this one stands on; empty for a BASELINE
+ * @param reason why it is a BASELINE, for people; empty for a DELTA
+ * @param extents makes a new cursor over the extents
+ * @param changedBytes of all extents
+ * @param extentCount extents
+ */
+record IncrementPlan(
+    Optional<Checkpoint> parent,
+    String reason,
+    Supplier<ExtentCursor> extents,
+    long changedBytes,
+    long extentCount) {
+
+  IncrementKind kind() {
+    return parent.isPresent() ? IncrementKind.DELTA : IncrementKind.BASELINE;
+  }
+
+  /**
+   * Reads the change map and decides. Takes as long as a scan of the map; for a pool.
+   *
+   * @param type of the source
+   * @param committed last committed increment of the volume
+   * @param resync whether a BASELINE was asked for
+   */
+  static IncrementPlan of(Image image, String type, Optional<Checkpoint> committed, boolean resync)
+      throws SourceException {
+    TrackingInfo info = image.info();
+    if (committed.isEmpty()) {
+      return baseline(info, "nothing was published before");
+    }
+    if (resync) {
+      return baseline(info, "a resync was asked for");
+    }
+    Checkpoint parent = committed.get();
+    if (!parent.getSource().getType().equals(type)) {
+      return baseline(
+          info, "the last increment came from a source of type " + parent.getSource().getType());
+    }
+    if (parent.getVolumeCapacityBytes() != info.capacityBytes()) {
+      return baseline(
+          info,
+          "the volume had "
+              + parent.getVolumeCapacityBytes()
+              + " bytes and has "
+              + info.capacityBytes());
+    }
+    if (parent.getBlockSizeBytes() != info.blockSize()) {
+      return baseline(info, "the size of tracking blocks is another");
+    }
+    Position base = position(parent.getSource());
+    if (!base.trackingId().equals(info.position().trackingId())) {
+      return baseline(info, "tracking began anew after the last increment");
+    }
+    ChangeMap.Since since = image.changeMap().since(base);
+    if (since instanceof ChangeMap.Changes changes) {
+      return new IncrementPlan(
+          committed, "", () -> ExtentCursor.of(changes), changes.bytes(), changes.extents());
+    }
+    return baseline(
+        info, since instanceof ChangeMap.Lost lost ? lost.reason() : "the map cannot tell");
+  }
+
+  private static IncrementPlan baseline(TrackingInfo info, String reason) {
+    return new IncrementPlan(
+        Optional.empty(),
+        reason,
+        () -> ExtentCursor.whole(info.capacityBytes()),
+        info.capacityBytes(),
+        info.capacityBytes() > 0 ? 1 : 0);
+  }
+
+  private static Position position(Source source) {
+    Long epoch = source.getEpoch();
+    return new Position(
+        source.getTrackingId(),
+        source.getGeneration(),
+        source.getChangesNumber(),
+        epoch == null ? OptionalLong.empty() : OptionalLong.of(epoch));
+  }
+
+  /** The image's place in the change tracker's own terms, as records carry it. */
+  Source source(Image image, String type, Host host) {
+    Position now = image.info().position();
+    Optional<Source> base = parent.map(Checkpoint::getSource);
+    return Source.newBuilder()
+        .setType(type)
+        .setHost(host.name())
+        .setBootId(host.bootId())
+        .setTrackingId(now.trackingId())
+        .setGeneration(now.generation())
+        .setBaseChangesNumber(base.map(Source::getChangesNumber).orElse(0))
+        .setChangesNumber(now.changesNumber())
+        .setBaseEpoch(base.map(Source::getEpoch).orElse(null))
+        .setEpoch(now.epoch().isPresent() ? (Long) now.epoch().getAsLong() : null)
+        .build();
+  }
+}

@@ -1,0 +1,39 @@
+package io.blkcast.exporter.increment;
+
+import io.blkcast.exporter.publish.VolumePublisher.Committed;
+import io.vertx.core.Promise;
+import java.util.ArrayList;
+import java.util.List;
+
+/** An increment that is wanted, by one or by several; lives through failed attempts. */
+final class IncrementRequest {
+
+  private final Trigger trigger;
+  private final List<Promise<Committed>> waiters = new ArrayList<>();
+  private boolean resync;
+
+  IncrementRequest(Trigger trigger) {
+    this.trigger = trigger;
+  }
+
+  Trigger trigger() {
+    return trigger;
+  }
+
+  boolean resync() {
+    return resync;
+  }
+
+  void join(Promise<Committed> waiter, boolean asResync) {
+    waiters.add(waiter);
+    resync |= asResync;
+  }
+
+  void committed(Committed committed) {
+    waiters.forEach(waiter -> waiter.complete(committed));
+  }
+
+  void refused(IncrementException why) {
+    waiters.forEach(waiter -> waiter.fail(why));
+  }
+}

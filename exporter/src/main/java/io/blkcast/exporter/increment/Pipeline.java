@@ -1,0 +1,368 @@
+package io.blkcast.exporter.increment;
+
+import io.blkcast.exporter.publish.VolumePublisher.Attempt;
+import io.blkcast.exporter.source.Snapshot.Image;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Carries the pieces of one increment from the image to Kafka. Four things overlap: planning ahead,
+ * reading (several at once), encoding and sending (one at a time, in order of offset), and waiting
+ * for acknowledgements.
+ *
+ * <p>What is read and not yet acknowledged is bounded in bytes, for this volume and over all
+ * volumes, and in records. Only the bound holds the reader back: the queues in here are no longer
+ * than it allows. All fields belong to the loop; reading and sending happen in pools.
+ */
+final class Pipeline {
+
+  /** What came of a piece; called on the loop. */
+  interface Listener {
+    /**
+     * Kafka has the piece.
+     *
+     * @param payload bytes sent for it
+     */
+    void acknowledged(long offset, long length, int payload);
+
+    /** Whether no more should be read for now; {@link Pipeline#pump} is called when it may. */
+    boolean busy();
+  }
+
+  /** Pieces planned at a time: one asking for holes serves many. */
+  private static final int PLAN = 64;
+
+  /** Records sent in one go, so that one hop to the pool serves several. */
+  private static final int SEND = 16;
+
+  /** Most records between being started and acknowledged; matters for small ones. */
+  private static final int MOST_RECORDS = 1024;
+
+  private static final class Item {
+    final Piece piece;
+    @Nullable ByteBuffer buffer;
+    boolean ready;
+    boolean acknowledged;
+
+    Item(Piece piece) {
+      this.piece = piece;
+    }
+
+    int bytes() {
+      return piece instanceof Piece.Data data ? data.length() : 0;
+    }
+  }
+
+  private final Loop loop;
+  private final Image image;
+  private final Planner planner;
+  private final Attempt attempt;
+  private final InFlightBudget budget;
+  private final BufferPool buffers;
+  private final Listener listener;
+  private final int chunk;
+  private final long limit;
+  private final int readers;
+
+  private final Deque<Piece> planned = new ArrayDeque<>();
+  private final Deque<Item> unsent = new ArrayDeque<>();
+  private final Deque<Item> unacknowledged = new ArrayDeque<>();
+  private final Promise<Void> done = Promise.promise();
+  private boolean planning;
+  private boolean planComplete;
+  private boolean sending;
+  private boolean checking;
+  private boolean checked;
+  private boolean waitingForBudget;
+  private long grantedBytes;
+  private int reading;
+  private int unacknowledgedCount;
+  private long inFlight;
+  private volatile @Nullable Throwable failure;
+
+  /**
+   * @param limit bytes that may be in flight for this volume
+   * @param readers reads at once for this volume
+   */
+  Pipeline(
+      Loop loop,
+      Image image,
+      Planner planner,
+      Attempt attempt,
+      InFlightBudget budget,
+      BufferPool buffers,
+      Listener listener,
+      int chunk,
+      long limit,
+      int readers) {
+    this.loop = loop;
+    this.image = image;
+    this.planner = planner;
+    this.attempt = attempt;
+    this.budget = budget;
+    this.buffers = buffers;
+    this.listener = listener;
+    this.chunk = chunk;
+    this.limit = limit;
+    this.readers = readers;
+  }
+
+  /**
+   * Carries everything over.
+   *
+   * @return completes when Kafka has acknowledged all, and the image was still sound after the last
+   *     read; fails with the first failure. Either way, nothing uses image or attempt any more
+   */
+  Future<Void> run() {
+    pump();
+    return done.future();
+  }
+
+  /** Gives up; {@link #run} fails with the cause once nothing is under way any more. */
+  void cancel(Throwable cause) {
+    fail(cause);
+    pump();
+  }
+
+  /** Does what can be done now. Called again whenever something has come to an end. */
+  void pump() {
+    if (done.future().isComplete()) {
+      return;
+    }
+    if (failure != null) {
+      settle();
+      return;
+    }
+    plan();
+    while (startNext()) {
+      // one more is under way
+    }
+    send();
+    finish();
+  }
+
+  private void plan() {
+    if (planning || planComplete || planned.size() > PLAN / 2) {
+      return;
+    }
+    planning = true;
+    loop.blocking(Pool.READ, () -> planner.next(PLAN))
+        .onComplete(
+            pieces -> {
+              planning = false;
+              if (pieces.failed()) {
+                fail(pieces.cause());
+              } else {
+                planned.addAll(pieces.result());
+                planComplete = pieces.result().isEmpty();
+              }
+              pump();
+            });
+  }
+
+  private boolean startNext() {
+    Piece piece = planned.peek();
+    if (piece == null || unacknowledgedCount >= MOST_RECORDS || listener.busy()) {
+      return false;
+    }
+    Item item = new Item(piece);
+    if (piece instanceof Piece.Data data) {
+      if (reading >= readers || (inFlight > 0 && inFlight + data.length() > limit)) {
+        return false;
+      }
+      if (!reserve(data.length())) {
+        return false;
+      }
+      inFlight += data.length();
+      read(item, data);
+    } else {
+      item.ready = true;
+    }
+    planned.remove();
+    unsent.add(item);
+    unacknowledgedCount++;
+    return true;
+  }
+
+  private boolean reserve(int bytes) {
+    if (grantedBytes > 0) {
+      grantedBytes = 0;
+      return true;
+    }
+    if (waitingForBudget) {
+      return false;
+    }
+    waitingForBudget = !budget.acquire(bytes, () -> loop.execute(() -> granted(bytes)));
+    return !waitingForBudget;
+  }
+
+  /** The grant is for the piece at the head of the plan, which waits for nothing else. */
+  private void granted(int bytes) {
+    waitingForBudget = false;
+    if (done.future().isComplete() || failure != null) {
+      budget.release(bytes);
+    } else {
+      grantedBytes = bytes;
+    }
+    pump();
+  }
+
+  private void read(Item item, Piece.Data data) {
+    reading++;
+    ByteBuffer buffer = buffers.take(chunk).limit(data.length());
+    item.buffer = buffer;
+    loop.perform(
+            Pool.READ,
+            () -> {
+              if (failure == null) {
+                image.read(data.offset(), buffer);
+              }
+            })
+        .onComplete(
+            result -> {
+              reading--;
+              if (result.failed()) {
+                fail(result.cause());
+              } else {
+                buffer.flip();
+                item.ready = true;
+              }
+              pump();
+            });
+  }
+
+  private void send() {
+    if (sending || unsent.isEmpty() || !unsent.element().ready) {
+      return;
+    }
+    List<Item> batch = new ArrayList<>(SEND);
+    for (Item head = unsent.peek();
+        head != null && head.ready && batch.size() < SEND;
+        head = unsent.peek()) {
+      batch.add(head);
+      unsent.remove();
+      unacknowledged.add(head);
+    }
+    sending = true;
+    loop.perform(Pool.SEND, () -> batch.forEach(this::send))
+        .onComplete(
+            result -> {
+              sending = false;
+              batch.forEach(this::giveBack);
+              if (result.failed()) {
+                fail(result.cause());
+              }
+              pump();
+            });
+  }
+
+  /** In the pool. */
+  private void send(Item item) {
+    if (failure != null) {
+      return;
+    }
+    CompletionStage<Integer> acknowledgement;
+    if (item.piece instanceof Piece.Data data) {
+      ByteBuffer content = item.buffer;
+      if (content == null) {
+        throw new IllegalStateException("sent before read");
+      }
+      acknowledgement = attempt.chunk(data.offset(), content);
+    } else if (item.piece instanceof Piece.Zero zero) {
+      acknowledgement = attempt.zero(zero.offset(), zero.length());
+    } else if (item.piece instanceof Piece.Extents extents) {
+      acknowledgement = attempt.extents(extents.batch()).thenApply(ignored -> 0);
+    } else {
+      throw new IllegalStateException("no such piece");
+    }
+    acknowledgement.whenComplete(
+        (payload, e) -> loop.execute(() -> acknowledged(item, payload == null ? 0 : payload, e)));
+  }
+
+  private void acknowledged(Item item, int payload, @Nullable Throwable e) {
+    if (e != null) {
+      fail(e);
+    } else if (!item.acknowledged && failure == null) {
+      item.acknowledged = true;
+      unacknowledgedCount--;
+      inFlight -= item.bytes();
+      if (item.bytes() > 0) {
+        budget.release(item.bytes());
+      }
+      while (!unacknowledged.isEmpty() && unacknowledged.element().acknowledged) {
+        unacknowledged.remove();
+      }
+      if (item.piece instanceof Piece.Data data) {
+        listener.acknowledged(data.offset(), data.length(), payload);
+      } else if (item.piece instanceof Piece.Zero zero) {
+        listener.acknowledged(zero.offset(), zero.length(), 0);
+      }
+    }
+    pump();
+  }
+
+  /** After the last read, whatever was read is of the snapshot if the image is sound still. */
+  private void finish() {
+    if (!planComplete || !planned.isEmpty() || reading > 0) {
+      return;
+    }
+    if (!checked) {
+      if (!checking) {
+        checking = true;
+        loop.perform(Pool.READ, image::check)
+            .onComplete(
+                result -> {
+                  checking = false;
+                  checked = true;
+                  if (result.failed()) {
+                    fail(result.cause());
+                  }
+                  pump();
+                });
+      }
+      return;
+    }
+    if (unacknowledgedCount == 0 && !sending) {
+      done.complete();
+    }
+  }
+
+  private void fail(Throwable cause) {
+    if (failure == null) {
+      failure = cause;
+    }
+  }
+
+  /**
+   * Ends a failed run once nothing is under way in the pools. What Kafka has not acknowledged is
+   * written off: it is bounded by the producer's own memory.
+   */
+  private void settle() {
+    if (planning || sending || checking || reading > 0) {
+      return;
+    }
+    unsent.forEach(this::giveBack);
+    unsent.clear();
+    unacknowledged.clear();
+    planned.clear();
+    budget.release(inFlight + grantedBytes);
+    inFlight = 0;
+    grantedBytes = 0;
+    done.fail(failure);
+  }
+
+  private void giveBack(Item item) {
+    ByteBuffer buffer = item.buffer;
+    if (buffer != null) {
+      item.buffer = null;
+      buffers.give(buffer);
+    }
+  }
+}

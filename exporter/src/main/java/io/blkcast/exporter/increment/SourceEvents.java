@@ -1,0 +1,79 @@
+package io.blkcast.exporter.increment;
+
+import io.blkcast.exporter.source.SourceEvent;
+import io.blkcast.schema.Severity;
+import io.blkcast.schema.VolumeEventType;
+import java.util.Map;
+
+/** Puts what happens at a source into the words of {@link io.blkcast.schema.VolumeEvent}. */
+final class SourceEvents {
+
+  /** An event as it is published. */
+  record Told(
+      VolumeEventType type, Severity severity, String message, Map<String, String> attributes) {}
+
+  private SourceEvents() {}
+
+  static Told tell(SourceEvent event) {
+    if (event instanceof SourceEvent.Corrupted corrupted) {
+      return new Told(
+          VolumeEventType.SNAPSHOT_CORRUPTED,
+          Severity.WARNING,
+          "snapshot corrupted: " + corrupted.cause(),
+          Map.of());
+    }
+    if (event instanceof SourceEvent.NoSpace full) {
+      return new Told(
+          VolumeEventType.NO_SPACE,
+          Severity.WARNING,
+          "the difference storage is full; raise differenceStorage.limit, or take increments more"
+              + " often",
+          Map.of("requested_bytes", Long.toString(full.requestedBytes())));
+    }
+    if (event instanceof SourceEvent.Watermark watermark) {
+      return new Told(
+          VolumeEventType.STORAGE_WATERMARK,
+          Severity.WARNING,
+          "the difference storage holds "
+              + watermark.usedBytes()
+              + " of "
+              + watermark.limitBytes()
+              + " bytes",
+          Map.of(
+              "used_bytes", Long.toString(watermark.usedBytes()),
+              "limit_bytes", Long.toString(watermark.limitBytes())));
+    }
+    if (event instanceof SourceEvent.Changed changed) {
+      return new Told(
+          VolumeEventType.CHANGED_THRESHOLD,
+          Severity.INFO,
+          changed.changedBytes() + " bytes changed since the last snapshot",
+          Map.of("changed_bytes", Long.toString(changed.changedBytes())));
+    }
+    if (event instanceof SourceEvent.Resized resized) {
+      return new Told(
+          VolumeEventType.RESIZED,
+          Severity.WARNING,
+          "resized from "
+              + resized.oldBytes()
+              + " to "
+              + resized.newBytes()
+              + " bytes; the next increment is a BASELINE",
+          Map.of(
+              "old_bytes", Long.toString(resized.oldBytes()),
+              "new_bytes", Long.toString(resized.newBytes())));
+    }
+    return new Told(VolumeEventType.REMOVED, Severity.ERROR, "the device is gone", Map.of());
+  }
+
+  /** The type of event that a failed attempt is told by. */
+  static VolumeEventType failureType(String code) {
+    return switch (code) {
+      case "snapshot-corrupted" -> VolumeEventType.SNAPSHOT_CORRUPTED;
+      case "source-no-space" -> VolumeEventType.NO_SPACE;
+      case "source-gone" -> VolumeEventType.REMOVED;
+      case "fenced" -> VolumeEventType.FENCED;
+      default -> VolumeEventType.INCREMENT_FAILED;
+    };
+  }
+}

@@ -1,0 +1,72 @@
+package io.blkcast.exporter.increment;
+
+import io.blkcast.exporter.publish.PublishException;
+import io.blkcast.exporter.source.SourceException;
+import java.util.Locale;
+import java.util.concurrent.CompletionException;
+
+/**
+ * What a failure means for the volume.
+ *
+ * @param code machine-readable, for records and the API
+ * @param message for people
+ * @param next what to do
+ * @param reopen whether the publisher must be opened again first
+ * @param retrack whether the volume must be tracked again first
+ */
+record Verdict(String code, String message, Next next, boolean reopen, boolean retrack) {
+
+  /** What to do. */
+  enum Next {
+    /** By itself, after a while. */
+    RETRY,
+    /** By itself, after a long while: it hardly heals without a person. */
+    RETRY_SLOWLY,
+    /** A person must do something, then resume. */
+    STOP,
+    /** Another exporter has the volume. */
+    FENCED,
+    /** The exporter is being closed. */
+    CLOSED
+  }
+
+  static Verdict of(Throwable failure) {
+    Throwable cause = failure;
+    while (cause instanceof CompletionException && cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    String message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof PublishException publish) {
+      String code = "kafka-" + label(publish.code());
+      return switch (publish.code()) {
+        case FENCED -> new Verdict("fenced", message, Next.FENCED, false, false);
+        case RETRIABLE, FATAL -> new Verdict(code, message, Next.RETRY, true, false);
+        case MISCONFIGURED, DENIED -> new Verdict(code, message, Next.RETRY_SLOWLY, true, false);
+      };
+    }
+    if (cause instanceof SourceException source) {
+      String code =
+          source.code() == SourceException.Code.CORRUPTED
+              ? "snapshot-corrupted"
+              : "source-" + label(source.code());
+      return switch (source.code()) {
+        case BUSY, NO_SPACE, CORRUPTED, RELEASED, IO ->
+            new Verdict(code, message, Next.RETRY, false, false);
+        case NOT_TRACKED -> new Verdict(code, message, Next.RETRY, false, true);
+        case GONE -> new Verdict(code, message, Next.RETRY_SLOWLY, false, true);
+        case UNKNOWN_VOLUME, PERMISSION, UNSUPPORTED, INVALID ->
+            new Verdict(code, message, Next.STOP, false, true);
+        case CLOSED -> new Verdict(code, message, Next.CLOSED, false, false);
+      };
+    }
+    if (cause instanceof IncrementException refused
+        && refused.code() == IncrementException.Code.CLOSED) {
+      return new Verdict("closed", message, Next.CLOSED, false, false);
+    }
+    return new Verdict("internal", cause.toString(), Next.RETRY, true, false);
+  }
+
+  private static String label(Enum<?> code) {
+    return code.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+}
