@@ -28,7 +28,7 @@ final class IncrementRun {
   }
 
   private final Loop loop;
-  private final VolumeSettings settings;
+  private final IncrementSettings settings;
   private final Shared shared;
   private final VolumePublisher publisher;
   private final GroupSnapshot.Share share;
@@ -42,7 +42,7 @@ final class IncrementRun {
 
   IncrementRun(
       Loop loop,
-      VolumeSettings settings,
+      IncrementSettings settings,
       Shared shared,
       VolumePublisher publisher,
       GroupSnapshot.Share share,

@@ -41,7 +41,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private static final Logger LOG = LoggerFactory.getLogger(VolumeMachine.class);
 
   private final Loop loop;
-  private final VolumeSettings settings;
+  private final IncrementSettings settings;
   private final Shared shared;
   private final ChangeSource source;
   private final VolumePublisher publisher;
@@ -72,7 +72,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
 
   public VolumeMachine(
       Loop loop,
-      VolumeSettings settings,
+      IncrementSettings settings,
       Shared shared,
       ChangeSource source,
       VolumePublisher publisher,

@@ -12,5 +12,5 @@ import java.util.Optional;
  * @param readers reads at once
  * @param every time from one scheduled increment to the next
  */
-public record VolumeSettings(
+public record IncrementSettings(
     String name, int chunkBytes, long inFlightBytes, int readers, Optional<Duration> every) {}
