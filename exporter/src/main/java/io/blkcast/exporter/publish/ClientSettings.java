@@ -1,0 +1,132 @@
+package io.blkcast.exporter.publish;
+
+import io.blkcast.exporter.publish.PublishException.Code;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Settings of Kafka's clients: what the operator gave, under what publishing rests on, over
+ * defaults that suit large records.
+ */
+final class ClientSettings {
+
+  /**
+   * Room for the fields of a chunk beside its payload, the framing and Kafka's own batch header.
+   */
+  static final int RECORD_OVERHEAD = 4096;
+
+  private static final int DEFAULT_MAX_REQUEST = 1 << 20;
+  private static final int BULK_MEMORY = 64 << 20;
+  private static final int BULK_LINGER_MS = 5;
+
+  /**
+   * A transaction is three records, 11 ms. Whatever hangs longer blocks every reader of the
+   * catalogue, and is given up soon.
+   */
+  private static final int TRANSACTION_TIMEOUT_MS = 15_000;
+
+  private static final int TRANSACTION_DELIVERY_MS = 12_000;
+  private static final int TRANSACTION_REQUEST_MS = 6_000;
+  private static final int TRANSACTION_BLOCK_MS = 30_000;
+  private static final int TRANSACTION_MEMORY = 4 << 20;
+
+  /** What the promises of publishing hang on. */
+  private static final Set<String> PRODUCER_FIXED =
+      Set.of(
+          "acks",
+          "enable.idempotence",
+          "transactional.id",
+          "key.serializer",
+          "value.serializer",
+          "partitioner.class");
+
+  private static final Set<String> CONSUMER_FIXED =
+      Set.of("isolation.level", "key.deserializer", "value.deserializer", "group.id");
+
+  private static final Set<String> BULK_ONLY =
+      Set.of("batch.size", "buffer.memory", "linger.ms", "compression.type");
+
+  private static final Set<String> TIMEOUTS = Set.of("delivery.timeout.ms", "request.timeout.ms");
+
+  private ClientSettings() {}
+
+  /**
+   * The producer of extents, chunks and events: idempotent, never in a transaction.
+   *
+   * @param maxChunkBytes most plain bytes of a chunk of any volume
+   */
+  static Map<String, Object> bulk(PublishSettings settings, int maxChunkBytes)
+      throws PublishException {
+    refuse("kafka.producer", settings.producer(), PRODUCER_FIXED);
+    int record = maxChunkBytes + RECORD_OVERHEAD;
+    Map<String, Object> map = new HashMap<>();
+    map.put("client.id", "blkcast-exporter");
+    // A record that does not fit a batch gets memory of its own, at half the throughput.
+    map.put("batch.size", record);
+    map.put("linger.ms", BULK_LINGER_MS);
+    map.put("buffer.memory", Math.max(BULK_MEMORY, 8 * record));
+    map.put("max.request.size", Math.max(DEFAULT_MAX_REQUEST, record));
+    map.putAll(settings.producer());
+    return producer(map);
+  }
+
+  /** The producer that commits the increments of one volume, and fences. */
+  static Map<String, Object> transactional(PublishSettings settings, String volume) {
+    Map<String, Object> map = new HashMap<>();
+    map.put("client.id", "blkcast-commit-" + volume);
+    map.put("linger.ms", 0);
+    map.put("buffer.memory", TRANSACTION_MEMORY);
+    map.put("max.block.ms", TRANSACTION_BLOCK_MS);
+    map.put("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
+    if (settings.producer().keySet().stream().noneMatch(TIMEOUTS::contains)) {
+      map.put("delivery.timeout.ms", TRANSACTION_DELIVERY_MS);
+      map.put("request.timeout.ms", TRANSACTION_REQUEST_MS);
+    }
+    settings
+        .producer()
+        .forEach(
+            (key, value) -> {
+              if (!BULK_ONLY.contains(key)) {
+                map.put(key, value);
+              }
+            });
+    map.put("transactional.id", settings.topics().prefix() + volume);
+    return producer(map);
+  }
+
+  private static Map<String, Object> producer(Map<String, Object> map) {
+    map.put("acks", "all");
+    map.put("enable.idempotence", true);
+    map.put("key.serializer", ByteArraySerializer.class);
+    map.put("value.serializer", ByteArraySerializer.class);
+    return map;
+  }
+
+  /** The consumer that reads a checkpoint back. */
+  static Map<String, Object> checkpointConsumer(PublishSettings settings, String volume)
+      throws PublishException {
+    refuse("kafka.consumer", settings.consumer(), CONSUMER_FIXED);
+    Map<String, Object> map = new HashMap<>(settings.consumer());
+    map.putIfAbsent("client.id", "blkcast-checkpoint-" + volume);
+    map.put("isolation.level", "read_committed");
+    map.put("enable.auto.commit", false);
+    map.put("allow.auto.create.topics", false);
+    map.put("key.deserializer", ByteArrayDeserializer.class);
+    map.put("value.deserializer", ByteArrayDeserializer.class);
+    return map;
+  }
+
+  private static void refuse(String where, Map<String, Object> given, Set<String> fixed)
+      throws PublishException {
+    for (String key : given.keySet()) {
+      if (fixed.contains(key)) {
+        throw new PublishException(
+            Code.MISCONFIGURED,
+            where + "." + key + " cannot be set: what blkcast promises rests on it; remove it");
+      }
+    }
+  }
+}

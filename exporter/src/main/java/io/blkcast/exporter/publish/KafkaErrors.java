@@ -1,0 +1,142 @@
+package io.blkcast.exporter.publish;
+
+import io.blkcast.codec.CodecException;
+import io.blkcast.exporter.publish.PublishException.Code;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.InvalidConfigurationException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.InvalidReplicationFactorException;
+import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.OutOfOrderSequenceException;
+import org.apache.kafka.common.errors.PolicyViolationException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.SslAuthenticationException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.errors.TransactionAbortedException;
+import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
+import org.apache.kafka.common.errors.UnsupportedVersionException;
+import org.jspecify.annotations.Nullable;
+
+/** Makes of what Kafka's clients throw what the exporter acts upon. */
+final class KafkaErrors {
+
+  private KafkaErrors() {}
+
+  /**
+   * Translates a failure.
+   *
+   * @param what was being done, for the message: "commit of increment …"
+   */
+  static PublishException translate(String what, Throwable thrown) {
+    Throwable failure = thrown;
+    while ((failure instanceof ExecutionException
+            || failure instanceof CompletionException
+            || failure.getClass() == KafkaException.class)
+        && failure.getCause() != null) {
+      failure = failure.getCause();
+    }
+    if (failure instanceof PublishException already) {
+      return already;
+    }
+    if (failure instanceof InterruptException || failure instanceof InterruptedException) {
+      Thread.currentThread().interrupt();
+    }
+    Code code = code(failure);
+    return new PublishException(code, what + ": " + cause(failure) + remedy(failure), failure);
+  }
+
+  private static Code code(Throwable failure) {
+    if (isFenced(failure)) {
+      return Code.FENCED;
+    }
+    if (failure instanceof AuthorizationException || failure instanceof AuthenticationException) {
+      return Code.DENIED;
+    }
+    if (failure instanceof RecordTooLargeException
+        || failure instanceof InvalidTopicException
+        || failure instanceof InvalidConfigurationException
+        || failure instanceof InvalidReplicationFactorException
+        || failure instanceof PolicyViolationException
+        || failure instanceof UnsupportedVersionException) {
+      return Code.MISCONFIGURED;
+    }
+    if (failure instanceof ConfigException) {
+      // Names may not resolve because the network is not up yet.
+      return unresolved(failure) ? Code.RETRIABLE : Code.MISCONFIGURED;
+    }
+    if (failure instanceof CodecException codec) {
+      return switch (codec.code()) {
+        case REGISTRY_UNAVAILABLE -> Code.RETRIABLE;
+        case REGISTRY_DENIED -> Code.DENIED;
+        case INCOMPATIBLE, UNKNOWN_SCHEMA -> Code.MISCONFIGURED;
+        case MALFORMED, CORRUPTED -> Code.FATAL;
+      };
+    }
+    if (failure instanceof RetriableException
+        || failure instanceof OutOfOrderSequenceException
+        || failure instanceof TransactionAbortedException
+        || failure instanceof InterruptException
+        || failure instanceof InterruptedException
+        || failure instanceof java.util.concurrent.TimeoutException) {
+      return Code.RETRIABLE;
+    }
+    return Code.FATAL;
+  }
+
+  /** Another producer of the same transactional id was started, or the transaction timed out. */
+  static boolean isFenced(@Nullable Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof ProducerFencedException
+          || cause instanceof InvalidProducerEpochException) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean unresolved(Throwable failure) {
+    return String.valueOf(failure.getMessage()).contains("resolvable");
+  }
+
+  private static String cause(Throwable failure) {
+    String message = failure.getMessage();
+    return message == null || message.isBlank() ? failure.toString() : message;
+  }
+
+  private static String remedy(Throwable failure) {
+    if (failure instanceof TopicAuthorizationException denied) {
+      return "; grant WRITE, DESCRIBE and DESCRIBE_CONFIGS on " + denied.unauthorizedTopics();
+    }
+    if (failure instanceof TransactionalIdAuthorizationException) {
+      return "; grant WRITE on the transactional ids that start with the topics' prefix";
+    }
+    if (failure instanceof SslAuthenticationException) {
+      return "; check kafka.ssl.* against the brokers' certificates";
+    }
+    if (failure instanceof AuthenticationException) {
+      return "; check kafka.sasl.*";
+    }
+    if (failure instanceof AuthorizationException) {
+      return "; grant the exporter's user that right";
+    }
+    if (failure instanceof RecordTooLargeException) {
+      return "; make chunkSize smaller, or raise max.message.bytes of the topic";
+    }
+    if (failure instanceof InvalidReplicationFactorException) {
+      return "; set topics.replicationFactor to at most the number of brokers";
+    }
+    if (failure instanceof TimeoutException || failure instanceof ConfigException) {
+      return "; are the brokers of kafka.bootstrap.servers reachable?";
+    }
+    return "";
+  }
+}

@@ -1,0 +1,134 @@
+package io.blkcast.exporter.publish;
+
+import io.blkcast.codec.RecordCodec;
+import io.blkcast.codec.SchemaRegistryClient;
+import io.blkcast.exporter.publish.PublishException.Code;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The publishers of an exporter's volumes and what they share: an admin client, and one producer
+ * for all bulk records, whose buffer bounds the memory of all volumes together.
+ *
+ * <p>Making it touches no network. The clients are made, and topics made and checked, when the
+ * first volume is opened; while that fails, every {@link VolumePublisher#open} tries again.
+ * Thread-safe.
+ */
+public final class Publishers implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Publishers.class);
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
+
+  private final PublishSettings settings;
+  private final Map<String, VolumeSettings> volumes = new LinkedHashMap<>();
+  private final Clock clock;
+  private final RecordCodec codec;
+  private @Nullable Connection connection;
+  private boolean topicsChecked;
+  private boolean closed;
+
+  /** What publishers share once there are brokers. */
+  record Connection(Admin admin, KafkaProducer<byte[], byte[]> bulk) {}
+
+  /**
+   * @param volumes all that are going to be published
+   * @param clock stamps manifests and checkpoints
+   */
+  public Publishers(PublishSettings settings, Collection<VolumeSettings> volumes, Clock clock) {
+    this.settings = settings;
+    volumes.forEach(volume -> this.volumes.put(volume.volume(), volume));
+    this.clock = clock;
+    this.codec =
+        settings
+            .schemaRegistry()
+            .map(url -> RecordCodec.registry(new SchemaRegistryClient(url)))
+            .orElseGet(RecordCodec::singleObject);
+  }
+
+  /**
+   * A publisher of one volume; the caller closes it before this.
+   *
+   * @throws IllegalArgumentException for a volume that was not named at first
+   */
+  public VolumePublisher volume(String name) {
+    VolumeSettings volume = volumes.get(name);
+    if (volume == null) {
+      throw new IllegalArgumentException("volume " + name + " is not among " + volumes.keySet());
+    }
+    return new KafkaVolumePublisher(this, settings, volume, codec, clock);
+  }
+
+  /**
+   * Asks the brokers for a sign of life; blocks for as long as the admin client's timeout.
+   *
+   * @throws PublishException where there is none, or topics are not as they must be
+   */
+  public void check() throws PublishException {
+    try {
+      connection().admin().describeCluster().nodes().get();
+    } catch (ExecutionException | InterruptedException | RuntimeException e) {
+      throw KafkaErrors.translate("asking the brokers for their nodes", e);
+    }
+  }
+
+  /** The shared clients, made when needed; topics are as they must be. */
+  synchronized Connection connection() throws PublishException {
+    if (closed) {
+      throw new PublishException(Code.FATAL, "the exporter's publishers are closed");
+    }
+    int chunkBytes = volumes.values().stream().mapToInt(VolumeSettings::chunkBytes).max().orElse(1);
+    int stripes = volumes.values().stream().mapToInt(VolumeSettings::stripes).max().orElse(1);
+    Connection current = connection;
+    if (current == null) {
+      current = connect(chunkBytes);
+      connection = current;
+    }
+    if (!topicsChecked) {
+      new TopicSetup(
+              current.admin(),
+              TopicSpec.of(settings.topics(), settings.partitions(), stripes, chunkBytes),
+              settings.replicationFactor())
+          .ensure()
+          .forEach(LOG::warn);
+      topicsChecked = true;
+    }
+    return current;
+  }
+
+  private Connection connect(int chunkBytes) throws PublishException {
+    Admin admin = null;
+    try {
+      admin = Admin.create(settings.admin());
+      return new Connection(admin, new KafkaProducer<>(ClientSettings.bulk(settings, chunkBytes)));
+    } catch (PublishException | RuntimeException e) {
+      if (admin != null) {
+        admin.close(Duration.ZERO);
+      }
+      throw KafkaErrors.translate("making Kafka's clients", e);
+    }
+  }
+
+  /** Sends what is buffered, for at most ten seconds, and closes the shared clients. */
+  @Override
+  public void close() {
+    Connection current;
+    synchronized (this) {
+      closed = true;
+      current = connection;
+      connection = null;
+    }
+    if (current != null) {
+      current.bulk().close(CLOSE_LIMIT);
+      current.admin().close(Duration.ZERO);
+    }
+  }
+}

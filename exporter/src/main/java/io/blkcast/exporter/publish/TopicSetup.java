@@ -1,0 +1,241 @@
+package io.blkcast.exporter.publish;
+
+import io.blkcast.exporter.publish.PublishException.Code;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/** Makes missing topics, and looks whether those that exist would lose or refuse data. */
+final class TopicSetup {
+
+  private static final short BROKERS_DEFAULT = -1;
+
+  private final Admin admin;
+  private final List<TopicSpec> specs;
+  private final short replicationFactor;
+
+  TopicSetup(Admin admin, List<TopicSpec> specs, OptionalInt replicationFactor) {
+    this.admin = admin;
+    this.specs = specs;
+    this.replicationFactor = (short) replicationFactor.orElse(BROKERS_DEFAULT);
+  }
+
+  /**
+   * Makes what is missing and checks what exists.
+   *
+   * @return what an operator should know though it is no reason to refuse
+   * @throws PublishException {@code MISCONFIGURED} with every fault found and its remedy
+   */
+  List<String> ensure() throws PublishException {
+    try {
+      Map<String, TopicDescription> existing = describe();
+      for (TopicSpec spec : specs) {
+        if (!existing.containsKey(spec.name())) {
+          create(spec);
+        }
+      }
+      return check(existing);
+    } catch (ExecutionException | InterruptedException | RuntimeException e) {
+      throw KafkaErrors.translate("looking after the topics", e);
+    }
+  }
+
+  private Map<String, TopicDescription> describe() throws ExecutionException, InterruptedException {
+    Map<String, TopicDescription> existing = new HashMap<>();
+    Map<String, KafkaFuture<TopicDescription>> futures =
+        admin.describeTopics(specs.stream().map(TopicSpec::name).toList()).topicNameValues();
+    for (Map.Entry<String, KafkaFuture<TopicDescription>> future : futures.entrySet()) {
+      try {
+        existing.put(future.getKey(), future.getValue().get());
+      } catch (ExecutionException e) {
+        if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
+          throw e;
+        }
+      }
+    }
+    return existing;
+  }
+
+  private void create(TopicSpec spec) throws ExecutionException, InterruptedException {
+    try {
+      admin.createTopics(List.of(spec.newTopic(replicationFactor))).all().get();
+    } catch (ExecutionException e) {
+      // Another exporter, starting beside us, makes it in the very same way.
+      if (!(e.getCause() instanceof TopicExistsException)) {
+        throw e;
+      }
+    }
+  }
+
+  private List<String> check(Map<String, TopicDescription> existing)
+      throws ExecutionException, InterruptedException, PublishException {
+    List<ConfigResource> resources =
+        existing.keySet().stream()
+            .map(name -> new ConfigResource(ConfigResource.Type.TOPIC, name))
+            .toList();
+    Map<ConfigResource, Config> configs = admin.describeConfigs(resources).all().get();
+    List<String> faults = new ArrayList<>();
+    List<String> warnings = new ArrayList<>();
+    for (TopicSpec spec : specs) {
+      TopicDescription description = existing.get(spec.name());
+      Config config = configs.get(new ConfigResource(ConfigResource.Type.TOPIC, spec.name()));
+      if (description != null && config != null) {
+        new Check(spec, description, config, faults, warnings).run();
+      }
+    }
+    if (!faults.isEmpty()) {
+      throw new PublishException(Code.MISCONFIGURED, String.join("\n", faults));
+    }
+    return warnings;
+  }
+
+  /** Holds one topic against what it must be like. */
+  private record Check(
+      TopicSpec spec,
+      TopicDescription description,
+      Config config,
+      List<String> faults,
+      List<String> warnings) {
+
+    void run() {
+      cleanup();
+      size();
+      retention();
+      copies();
+      int partitions = description.partitions().size();
+      if (partitions < spec.minPartitions()) {
+        faults.add(
+            topic()
+                + " has "
+                + partitions
+                + " partitions, a volume is to be striped over "
+                + spec.minPartitions()
+                + "; remedy: kafka-topics --alter --topic "
+                + spec.name()
+                + " --partitions "
+                + spec.minPartitions()
+                + ", or fewer stripes");
+      }
+    }
+
+    private void cleanup() {
+      List<String> policies = Arrays.asList(text("cleanup.policy").split("\\s*,\\s*"));
+      if (spec.compacted()) {
+        if (!policies.equals(List.of("compact"))) {
+          fault(
+              "cleanup.policy",
+              "compact",
+              "the last checkpoint of a quiet volume would be deleted with age");
+        }
+      } else if (policies.contains("compact")) {
+        fault(
+            "cleanup.policy",
+            "delete",
+            "all records of a volume have the same key: compaction would leave only the last");
+      }
+    }
+
+    private void size() {
+      long max = number("max.message.bytes");
+      if (max < spec.recordBytes()) {
+        fault(
+            "max.message.bytes",
+            Integer.toString(spec.recordBytes()),
+            "it holds " + max + ": the largest records would be refused");
+      }
+    }
+
+    private void retention() {
+      if (spec.compacted()) {
+        return;
+      }
+      long millis = number("retention.ms");
+      if (millis >= 0 && millis < spec.minRetention().toMillis()) {
+        warnings.add(
+            topic()
+                + " keeps records for "
+                + Duration.ofMillis(millis)
+                + " only: consumers that lag further will need a resync; raise retention.ms");
+      }
+      if (!spec.minRetention().isZero() && number("retention.bytes") >= 0) {
+        warnings.add(
+            topic()
+                + " deletes records by retention.bytes="
+                + text("retention.bytes")
+                + ": an increment larger than that is lost before it is read; set it to -1");
+      }
+    }
+
+    private void copies() {
+      int replicas = description.partitions().get(0).replicas().size();
+      long minInSync = number("min.insync.replicas");
+      if (minInSync > replicas) {
+        fault(
+            "min.insync.replicas",
+            Integer.toString(replicas),
+            "it is "
+                + minInSync
+                + " with "
+                + replicas
+                + " replicas: every record would be refused");
+      }
+      if (replicas > 1 && minInSync < 2) {
+        warnings.add(
+            topic()
+                + " has min.insync.replicas="
+                + minInSync
+                + ": acknowledged records are lost with one broker; set it to 2");
+      }
+      if (Boolean.parseBoolean(text("unclean.leader.election.enable"))) {
+        warnings.add(
+            topic()
+                + " has unclean.leader.election.enable=true: acknowledged records may be lost;"
+                + " set it to false");
+      }
+    }
+
+    private void fault(String key, String value, String why) {
+      faults.add(
+          topic()
+              + " has "
+              + key
+              + "="
+              + text(key)
+              + ": "
+              + why
+              + "; remedy: kafka-configs --alter --topic "
+              + spec.name()
+              + " --add-config "
+              + key
+              + "="
+              + value);
+    }
+
+    private String topic() {
+      return "topic " + spec.name();
+    }
+
+    private String text(String key) {
+      ConfigEntry entry = config.get(key);
+      return entry == null || entry.value() == null ? "" : entry.value();
+    }
+
+    private long number(String key) {
+      String text = text(key);
+      return text.isEmpty() ? -1 : Long.parseLong(text);
+    }
+  }
+}
