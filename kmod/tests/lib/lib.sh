@@ -80,7 +80,7 @@ dev_brd() {
 # dev_scsi MiB [scsi_debug options ...]
 dev_scsi() {
 	_mb=$1; shift
-	modprobe sd_mod 2>/dev/null
+	modprobe -q sd_mod || :	# may be built in
 	modprobe scsi_debug dev_size_mb="$_mb" delay=0 "$@" || fail "scsi_debug does not load"
 	for _i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
 		for _s in /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*:*/block/sd*; do
@@ -98,7 +98,7 @@ sectors() { blockdev --getsz "$1"; }
 
 # dm NAME TABLE: a device-mapper device of one target, "0 LENGTH TYPE ..."
 dm() {
-	modprobe dm-mod 2>/dev/null
+	modprobe -q dm-mod || :
 	case $2 in
 	*" flakey "*) modprobe dm-flakey;;
 	*" snapshot"*) modprobe dm-snapshot;;
