@@ -2,20 +2,90 @@ package io.blkcast.exporter.nbd;
 
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import io.vertx.core.internal.net.NetSocketInternal;
+import io.vertx.core.net.NetServer;
+import io.vertx.core.net.NetServerOptions;
+import io.vertx.core.net.NetSocket;
 import io.vertx.core.net.SocketAddress;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Serves block stores over the NBD protocol, on TCP and Unix sockets. */
+/**
+ * Serves block stores over the NBD protocol, on TCP and Unix sockets.
+ *
+ * <p>Sockets belong to Vert.x's event loops. What blocks, that is every call of a store, runs on
+ * the server's own workers, named {@code blkcast-nbd-worker-}<i>n</i>.
+ */
 public final class NbdServer {
 
-  private final Map<String, BlockStore> exports = new ConcurrentHashMap<>();
+  private static final Logger LOG = LoggerFactory.getLogger(NbdServer.class);
 
-  public NbdServer(Vertx vertx, NbdOptions options) {}
+  /** Room for a whole large write at once, where the kernel gives as much. */
+  private static final int RECEIVE_BYTES = 256 << 10;
+
+  private final Vertx vertx;
+  private final NbdOptions options;
+  private final ThreadPoolExecutor workers;
+  private final Map<String, BlockStore> exports = new ConcurrentHashMap<>();
+  private final Set<NbdConnection> connections = ConcurrentHashMap.newKeySet();
+  private final Queue<NetServer> listeners = new ConcurrentLinkedQueue<>();
+  private volatile boolean closed;
+
+  public NbdServer(Vertx vertx, NbdOptions options) {
+    this.vertx = vertx;
+    this.options = options;
+    AtomicInteger count = new AtomicInteger();
+    this.workers =
+        new ThreadPoolExecutor(
+            options.workers(),
+            options.workers(),
+            10,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            work -> {
+              Thread thread = new Thread(work, "blkcast-nbd-worker-" + count.getAndIncrement());
+              thread.setDaemon(true);
+              return thread;
+            });
+    workers.allowCoreThreadTimeOut(true);
+  }
 
   /** Offers the store under the name from now on; the empty name is the default export. */
   public void export(String name, BlockStore store) {
     exports.put(name, store);
+  }
+
+  /**
+   * Offers the name no more, and ends the connections that use its store.
+   *
+   * @return completes when no call of the store is under way any more
+   */
+  public Future<Void> withdraw(String name) {
+    BlockStore store = exports.remove(name);
+    List<Future<Void>> ends = new ArrayList<>();
+    for (NbdConnection connection : connections) {
+      if (connection.store().filter(used -> used == store).isPresent()) {
+        connection.end();
+        ends.add(connection.ended());
+      }
+    }
+    return Future.all(ends).mapEmpty();
+  }
+
+  /** Clients that are connected now. */
+  public int connections() {
+    return connections.size();
   }
 
   /**
@@ -25,11 +95,53 @@ public final class NbdServer {
    * @return where it listens: with port 0, the port that was chosen
    */
   public Future<SocketAddress> listen(SocketAddress address) {
-    throw new UnsupportedOperationException();
+    NetServerOptions net = new NetServerOptions().setReceiveBufferSize(RECEIVE_BYTES);
+    if (address.isInetSocket()) {
+      net.setTcpNoDelay(true);
+    }
+    NetServer server = vertx.createNetServer(net).connectHandler(this::connected);
+    listeners.add(server);
+    return server
+        .listen(address)
+        .map(
+            listening ->
+                address.isInetSocket()
+                    ? SocketAddress.inetSocketAddress(listening.actualPort(), address.host())
+                    : address);
   }
 
   /** Stops listening, ends all connections after the requests under way, and stops the workers. */
   public Future<Void> close() {
-    throw new UnsupportedOperationException();
+    closed = true;
+    List<Future<Void>> ends = new ArrayList<>();
+    for (NbdConnection connection : connections) {
+      connection.end();
+      ends.add(connection.ended());
+    }
+    return Future.join(ends)
+        .transform(
+            ignored -> {
+              List<Future<Void>> stops = new ArrayList<>();
+              listeners.forEach(listener -> stops.add(listener.close()));
+              return Future.join(stops);
+            })
+        .<Void>mapEmpty()
+        .onComplete(ignored -> workers.shutdown());
+  }
+
+  private void connected(NetSocket socket) {
+    if (closed || connections.size() >= options.maxConnections()) {
+      LOG.warn(
+          "turned away NBD client {}: there are {} already",
+          socket.remoteAddress(),
+          connections.size());
+      socket.close();
+      return;
+    }
+    NbdConnection connection =
+        new NbdConnection((NetSocketInternal) socket, exports, options, workers);
+    connections.add(connection);
+    connection.ended().onComplete(ignored -> connections.remove(connection));
+    connection.start();
   }
 }

@@ -1,0 +1,261 @@
+package io.blkcast.exporter.nbd;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.internal.net.NetSocketInternal;
+import java.util.ArrayDeque;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One client. Moves bytes between the socket, {@link Negotiation}, {@link RequestDecoder} and the
+ * workers, on the socket's event loop; only {@link #serve} runs on workers.
+ *
+ * <p>Netty's own buffers are used below Vert.x's, which would copy each one to the heap. What is in
+ * flight is bounded: a request is admitted before memory is taken for it, and counts until its
+ * reply has gone to the kernel; while none is admitted the socket is not read.
+ */
+final class NbdConnection {
+
+  private static final Logger LOG = LoggerFactory.getLogger(NbdConnection.class);
+
+  private final NetSocketInternal socket;
+  private final ChannelHandlerContext netty;
+  private final NbdOptions options;
+  private final Executor workers;
+  private final Negotiation negotiation;
+  private final Queue<ByteBuf> input = new ArrayDeque<>();
+  private final Queue<Reply> output = new ConcurrentLinkedQueue<>();
+  private final AtomicBoolean sending = new AtomicBoolean();
+  private final Promise<Void> ended = Promise.promise();
+  private @Nullable ByteBuf negotiated;
+  private @Nullable Transmission transmission;
+  private long bytesInFlight;
+  private int requestsInFlight;
+  private boolean ending;
+
+  private record Transmission(
+      Agreement agreement, RequestDecoder decoder, Command command, WorkQueue queue) {}
+
+  private record Reply(ByteBuf bytes, long cost) {}
+
+  NbdConnection(
+      NetSocketInternal socket,
+      Map<String, BlockStore> exports,
+      NbdOptions options,
+      Executor workers) {
+    this.socket = socket;
+    this.netty = socket.channelHandlerContext();
+    this.options = options;
+    this.workers = workers;
+    this.negotiation = new Negotiation(exports);
+  }
+
+  /** Begins, on the socket's event loop. */
+  void start() {
+    negotiated = netty.alloc().buffer();
+    socket.messageHandler(this::received);
+    socket.exceptionHandler(e -> LOG.debug("{}: {}", peer(), e.toString()));
+    socket.closeHandler(ignored -> closed());
+    ByteBuf greeting = netty.alloc().buffer();
+    Negotiation.greet(greeting);
+    netty.writeAndFlush(greeting);
+  }
+
+  /** Completes when the client is gone and nothing of it is in memory or under way. */
+  Future<Void> ended() {
+    return ended.future();
+  }
+
+  /** Reads no more requests, and closes when those under way are answered. */
+  void end() {
+    netty.executor().execute(this::endNow);
+  }
+
+  /** What is served to this client, once agreed. */
+  Optional<BlockStore> store() {
+    return negotiation.agreement().map(Agreement::store);
+  }
+
+  private void received(Object message) {
+    if (!(message instanceof ByteBuf bytes)) {
+      return;
+    }
+    if (ending) {
+      bytes.release();
+      return;
+    }
+    try {
+      ByteBuf begun = negotiated;
+      if (begun != null) {
+        begun.writeBytes(bytes);
+        bytes.release();
+        negotiate(begun);
+      } else {
+        input.add(bytes);
+        readRequests();
+      }
+    } catch (ProtocolException e) {
+      LOG.warn("NBD client {} broke the protocol: {}; closing", peer(), e.getMessage());
+      socket.close();
+    }
+  }
+
+  private void negotiate(ByteBuf in) throws ProtocolException {
+    ByteBuf out = netty.alloc().buffer();
+    Negotiation.Next next;
+    try {
+      next = negotiation.read(in, out);
+    } catch (ProtocolException e) {
+      out.release();
+      throw e;
+    }
+    netty.writeAndFlush(out);
+    in.discardSomeReadBytes();
+    if (next == Negotiation.Next.CLOSE) {
+      endNow();
+    } else if (next == Negotiation.Next.TRANSMIT) {
+      transmit(negotiation.agreement().orElseThrow());
+      negotiated = null;
+      input.add(in);
+      readRequests();
+    }
+  }
+
+  private void transmit(Agreement agreement) {
+    LOG.info("NBD client {} uses export '{}'", peer(), agreement.name());
+    RequestDecoder decoder = new RequestDecoder(netty.alloc(), this::admit);
+    Command command = new Command(agreement, netty.alloc());
+    WorkQueue queue = new WorkQueue(workers, options.workers(), this::serve);
+    transmission = new Transmission(agreement, decoder, command, queue);
+  }
+
+  private boolean admit(Request request) {
+    long cost = request.cost();
+    if (bytesInFlight > 0 && bytesInFlight + cost > options.maxBytesInFlight()) {
+      return false;
+    }
+    bytesInFlight += cost;
+    return true;
+  }
+
+  private void readRequests() throws ProtocolException {
+    Transmission to = transmission;
+    Channel channel = netty.channel();
+    while (to != null && !ending && !input.isEmpty()) {
+      ByteBuf in = input.element();
+      for (Request request; !ending && (request = to.decoder.next(in)) != null; ) {
+        if (request.type() == Nbd.CMD_DISC) {
+          bytesInFlight -= request.cost();
+          endNow();
+        } else {
+          requestsInFlight++;
+          to.queue.add(request);
+        }
+      }
+      if (in.isReadable() && !ending) {
+        channel.config().setAutoRead(false);
+        return;
+      }
+      input.remove().release();
+    }
+    channel.config().setAutoRead(true);
+  }
+
+  private void serve(Request request) {
+    Transmission of = transmission;
+    if (of == null) {
+      throw new IllegalStateException("a request before the negotiation's end");
+    }
+    ByteBuf bytes;
+    try {
+      bytes = of.command.serve(request);
+    } finally {
+      request.payload().release();
+    }
+    output.add(new Reply(bytes, request.cost()));
+    if (sending.compareAndSet(false, true)) {
+      netty.executor().execute(this::send);
+    }
+  }
+
+  /** Sends all replies that are there with one system call, if the socket takes them. */
+  private void send() {
+    sending.set(false);
+    long cost = 0;
+    int count = 0;
+    var last = netty.voidPromise().unvoid();
+    for (Reply reply = output.poll(); reply != null; ) {
+      Reply next = output.poll();
+      cost += reply.cost;
+      count++;
+      netty.write(reply.bytes, next == null ? last : netty.voidPromise());
+      reply = next;
+    }
+    if (count > 0) {
+      long bytes = cost;
+      int requests = count;
+      last.addListener(ignored -> sent(bytes, requests));
+      netty.flush();
+    }
+  }
+
+  private void sent(long bytes, int requests) {
+    bytesInFlight -= bytes;
+    requestsInFlight -= requests;
+    try {
+      readRequests();
+    } catch (ProtocolException e) {
+      LOG.warn("NBD client {} broke the protocol: {}; closing", peer(), e.getMessage());
+      socket.close();
+    }
+    endWhenIdle();
+  }
+
+  private void endNow() {
+    ending = true;
+    dropInput();
+    endWhenIdle();
+  }
+
+  private void closed() {
+    ending = true;
+    dropInput();
+    endWhenIdle();
+  }
+
+  private void endWhenIdle() {
+    if (ending && requestsInFlight == 0) {
+      socket.close();
+      ended.tryComplete();
+    }
+  }
+
+  private void dropInput() {
+    ByteBuf begun = negotiated;
+    if (begun != null) {
+      negotiated = null;
+      begun.release();
+    }
+    for (ByteBuf bytes = input.poll(); bytes != null; bytes = input.poll()) {
+      bytes.release();
+    }
+    if (transmission != null) {
+      transmission.decoder.close();
+    }
+  }
+
+  private String peer() {
+    return String.valueOf(socket.remoteAddress());
+  }
+}
