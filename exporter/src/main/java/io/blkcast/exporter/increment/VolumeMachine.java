@@ -218,6 +218,13 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     return promise.future();
   }
 
+  /** Completes when the loop has done what was given to it so far. */
+  public Future<Void> settled() {
+    Promise<Void> promise = Promise.promise();
+    loop.execute(promise::complete);
+    return promise.future();
+  }
+
   /** Something happened at the source; from any thread. */
   public void happened(SourceEvent event) {
     loop.execute(() -> sourceEvent(event));

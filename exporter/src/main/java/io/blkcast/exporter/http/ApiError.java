@@ -1,0 +1,70 @@
+package io.blkcast.exporter.http;
+
+import io.blkcast.exporter.increment.IncrementException;
+import io.vertx.core.json.JsonObject;
+import java.util.Locale;
+
+/**
+ * An error as the API tells it.
+ *
+ * @param status of HTTP
+ * @param code machine-readable, lower case with dashes
+ * @param message cause, for people
+ * @param remedy what to do about it
+ */
+record ApiError(int status, String code, String message, String remedy) {
+
+  static ApiError unknownVolume(String name) {
+    return new ApiError(
+        404,
+        "unknown-volume",
+        "there is no volume '" + name + "'",
+        "GET /api/v1/volumes lists the configured ones");
+  }
+
+  static ApiError noSuchPath(String path) {
+    return new ApiError(
+        404, "not-found", "there is nothing at " + path, "see /openapi.yaml for what there is");
+  }
+
+  static ApiError wrongMethod(String method, String path) {
+    return new ApiError(
+        405,
+        "method-not-allowed",
+        method + " cannot be done to " + path,
+        "see /openapi.yaml for what can");
+  }
+
+  static ApiError foreignOrigin(String origin) {
+    return new ApiError(
+        403,
+        "foreign-origin",
+        "a web page of " + origin + " may not call this API",
+        "call it from a program, or through a proxy that serves page and API alike");
+  }
+
+  static ApiError internal() {
+    return new ApiError(500, "internal", "unexpected failure", "see the exporter's log");
+  }
+
+  static ApiError of(Throwable failure) {
+    if (!(failure instanceof IncrementException refused)) {
+      return internal();
+    }
+    String code = refused.code().name().toLowerCase(Locale.ROOT).replace('_', '-');
+    String message = String.valueOf(refused.getMessage());
+    return switch (refused.code()) {
+      case UNKNOWN_VOLUME ->
+          new ApiError(404, code, message, "GET /api/v1/volumes lists the configured ones");
+      case PAUSED -> new ApiError(409, code, message, "POST …/resume first");
+      case FENCED ->
+          new ApiError(409, code, message, "run one exporter for a volume; stop the other");
+      case FAILED -> new ApiError(409, code, message, "mend the cause, then POST …/resume");
+      case CLOSED -> new ApiError(503, code, message, "try again when the exporter runs again");
+    };
+  }
+
+  JsonObject json() {
+    return new JsonObject().put("code", code).put("message", message).put("remedy", remedy);
+  }
+}
