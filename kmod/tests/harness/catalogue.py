@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 NOT_GROUPS = {"guest", "harness", "lib", "modules", "progs", "selftest"}
 DEFAULT_TIMEOUT_S = 60
+FAULTS = 27             # known ones of the series; a test that shows one absent names it: `fault 7: ...`
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Test:
     timeout: int        # seconds, on a kernel without sanitizers
     long: bool
     kernels: list       # empty: all
+    needs: list         # commands of the host that are not in every VM
 
     def program(self):
         """Its path in the VM."""
@@ -53,7 +55,9 @@ def _read(path, name):
         raise SystemExit(f"{path}: the first comment has to say in one line what the test checks")
     timeout = [int(m.group(1)) for m in (re.fullmatch(r"timeout: (\d+)", line) for line in head) if m]
     kernels = [m.group(1).split() for m in (re.fullmatch(r"kernels: (.+)", line) for line in head) if m]
-    return Test(name, path, head[0], timeout[0] if timeout else DEFAULT_TIMEOUT_S, "long" in head, kernels[0] if kernels else [])
+    needs = [m.group(1).split() for m in (re.fullmatch(r"needs: (.+)", line) for line in head) if m]
+    return Test(name, path, head[0], timeout[0] if timeout else DEFAULT_TIMEOUT_S, "long" in head,
+                kernels[0] if kernels else [], needs[0] if needs else [])
 
 
 def read(directory, groups=None):
@@ -64,6 +68,12 @@ def read(directory, groups=None):
         if (group in groups) if groups else (group not in NOT_GROUPS):
             tests.append(_read(path, f"{group}/{os.path.splitext(os.path.basename(path))[0]}"))
     return sorted(tests, key=lambda t: t.name)
+
+
+def faults_without_test(tests):
+    """Which of the series' faults, by number, no test names."""
+    named = {int(n) for t in tests for n in re.findall(r"\bfaults? (\d+)", t.about)}
+    return [n for n in range(1, FAULTS + 1) if n not in named]
 
 
 def choose(tests, patterns, kernel, long):

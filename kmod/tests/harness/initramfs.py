@@ -15,13 +15,14 @@ MODULES = """virtio_pci virtio_blk loop null_blk brd scsi_debug sd_mod zram conf
     dm-thin-pool dm-crypt md-mod raid0 raid1 ext4 xfs btrfs vfat nls_cp437 nls_iso8859-1 nls_ascii crc32c_generic""".split()
 
 TOOLS = {   # command: Debian package
-    "fio": "fio", "mkfs.ext4": "e2fsprogs", "e2fsck": "e2fsprogs", "mkfs.xfs": "xfsprogs", "xfs_repair": "xfsprogs",
+    "mkfs.ext4": "e2fsprogs", "e2fsck": "e2fsprogs", "mkfs.xfs": "xfsprogs", "xfs_repair": "xfsprogs",
     "mkfs.btrfs": "btrfs-progs", "btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "dmsetup": "dmsetup", "mdadm": "mdadm",
     "losetup": "mount", "mount": "mount", "umount": "mount", "blkdiscard": "util-linux",
     "blockdev": "util-linux", "addpart": "util-linux", "delpart": "util-linux", "resizepart": "util-linux",
     "fsfreeze": "util-linux", "xfs_io": "xfsprogs",
 }
 # Taken if there: a test may use them only where busybox's own will do.
+# fio is not here: its libraries are larger than everything else together (`needs: fio`).
 OPTIONAL = ["strace", "xfs_freeze", "setpriv", "ionice", "taskset", "partx"]
 
 
@@ -88,7 +89,7 @@ def _add_program(cpio, path, name):
         cpio.file(library.lstrip("/"), _read(library))
 
 
-def _add_tools(cpio):
+def _add_tools(cpio, more):
     busybox = _which("busybox")
     if not busybox:
         raise Missing("no busybox: apt-get install busybox-static")
@@ -97,6 +98,11 @@ def _add_tools(cpio):
         path = _which(command)
         if not path:
             raise Missing(f"no {command}: apt-get install {package}")
+        _add_program(cpio, os.path.realpath(path), f"bin/{command}")
+    for command in more:
+        path = _which(command)
+        if not path:
+            raise Missing(f"no {command}, which a test needs")
         _add_program(cpio, os.path.realpath(path), f"bin/{command}")
     for command in OPTIONAL:
         path = _which(command)
@@ -153,10 +159,10 @@ def _add_modules(cpio, kernel, own):
     cpio.file(f"lib/modules/{kernel.release}/modules.symbols", b"", 0o644)
 
 
-def build(path, kernel, own_modules, agent, programs, files):
+def build(path, kernel, own_modules, agent, programs, files, tools=()):
     """
     Writes the archive to path. own_modules: paths of .ko files; programs: dynamically linked
-    ones, as {name in the VM: path}; files: others likewise.
+    ones, as {name in the VM: path}; files: others likewise; tools: commands of the host.
     """
     partial = path + ".partial"
     cpio = Cpio(partial)
@@ -168,7 +174,7 @@ def build(path, kernel, own_modules, agent, programs, files):
     cpio.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n", 0o644)
     if own_modules:
         cpio.file("etc/with-modules", b"", 0o644)
-    _add_tools(cpio)
+    _add_tools(cpio, tools)
     _add_modules(cpio, kernel, own_modules)
     for name, source in programs.items():
         _add_program(cpio, source, name)

@@ -64,7 +64,8 @@ def prepare(kernel, tests, options):
     files = {t.program().lstrip("/"): t.path for t in tests if t.path.endswith(".sh")}
     files |= {"tests/lib/" + os.path.basename(path): path for path in glob.glob(os.path.join(TESTS, "lib", "*.sh"))}
     archive = os.path.join(directory, f"initramfs-{os.getpid()}.cpio")
-    initramfs.build(archive, kernel, own, os.path.join(bin_dir, "agent"), programs, files)
+    initramfs.build(archive, kernel, own, os.path.join(bin_dir, "agent"), programs, files,
+                    sorted({tool for t in tests for tool in t.needs} | set(options.tool)))
     return archive
 
 
@@ -232,6 +233,7 @@ def main():
     parser.add_argument("--selftest", action="store_true", help="the tests of the harness itself")
     parser.add_argument("--shell", action="store_true", help="a shell in the VM, no tests")
     parser.add_argument("--verbose", action="store_true", help="show the output of passed tests too")
+    parser.add_argument("--tool", action="append", default=[], help="a command of the host that the VM shall have")
     parser.add_argument("--list", action="store_true", help="list the tests and exit")
     parser.add_argument("tests", nargs="*", help="group/name, globs allowed; a group's name alone is all of it")
     options = parser.parse_args()
@@ -240,7 +242,9 @@ def main():
     if options.list:
         for test in tests:
             print(f"{test.name}: {test.about}" + (" (long)" if test.long else ""))
-        return 0
+        missing = catalogue.faults_without_test(tests)
+        print(f"faults without a test: {' '.join(map(str, missing)) if missing else 'none'}")
+        return 1 if missing else 0
     try:
         kernel = kernels.find(options.kernel, options.sanitizer_kernel, BUILD)
         chosen = catalogue.choose(tests, [p for p in options.tests if p != "*"], options.kernel, options.long)

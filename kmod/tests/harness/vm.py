@@ -12,7 +12,7 @@ import time
 from kernel import Missing
 
 DISKS_MB = [512, 512, 256]      # vda, vdb, vdc
-BOOT_S = 300
+BOOT_S = 900
 
 
 class Dead(Exception):

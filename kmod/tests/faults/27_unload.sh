@@ -1,0 +1,13 @@
+# fault 27: the module does not unload while a snapshot lives, even one without devices
+. /tests/lib/lib.sh
+id=$(blksnapctl create --limit 4M "$(storage_dir)")
+refuse rmmod blksnap
+try blksnapctl destroy "$id"
+try rmmod blksnap
+try rmmod blkfilter
+try modprobe blksnap
+d=$(dev_null 8); attach "$d"
+id=$(snapshot 16 "$(storage_dir)" "$d")
+refuse rmmod blksnap
+put "$d" 0 64 1
+try blksnapctl destroy "$id"
