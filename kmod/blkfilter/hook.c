@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/ftrace.h>
 #include <linux/kprobes.h>
@@ -114,8 +115,8 @@ static struct ftrace_ops submit_hook = {
 };
 
 /* Filters attached; the hook itself may outlast the last of them. */
+static atomic_t submit_hook_users;
 static DEFINE_MUTEX(submit_hook_lock);
-static unsigned int submit_hook_users;
 static bool submit_hooked;
 
 static int hook_register(struct ftrace_ops *hook, const char *what)
@@ -139,21 +140,22 @@ int blkfilter_hook_submit_get(void)
 {
 	int ret = 0;
 
+	atomic_inc(&submit_hook_users);
 	mutex_lock(&submit_hook_lock);
 	if (!submit_hooked) {
 		ret = hook_register(&submit_hook, SUBMIT_FUNCTION);
 		submit_hooked = !ret;
 	}
-	if (!ret)
-		submit_hook_users++;
 	mutex_unlock(&submit_hook_lock);
+	if (ret)
+		atomic_dec(&submit_hook_users);
 	return ret;
 }
 
 static void unhook_submit(struct work_struct *work)
 {
 	mutex_lock(&submit_hook_lock);
-	if (submit_hooked && !submit_hook_users) {
+	if (submit_hooked && !atomic_read(&submit_hook_users)) {
 		unregister_ftrace_function(&submit_hook);
 		submit_hooked = false;
 	}
@@ -165,15 +167,14 @@ static DECLARE_DELAYED_WORK(unhook_work, unhook_submit);
 /**
  * blkfilter_hook_submit_put - one filter less
  *
- * The hook is taken out by a worker: the caller may be removing a disk, and hold
- * what must not be held around changing the kernel's text.
+ * The hook is taken out by a worker, and no lock is taken here: the caller may be
+ * removing a disk, whose queue is frozen. Changing the kernel's text under that, or
+ * waiting for someone who does, could wait for memory that only I/O can free.
  */
 void blkfilter_hook_submit_put(void)
 {
-	mutex_lock(&submit_hook_lock);
-	if (!--submit_hook_users)
+	if (atomic_dec_and_test(&submit_hook_users))
 		mod_delayed_work(system_wq, &unhook_work, UNHOOK_DELAY);
-	mutex_unlock(&submit_hook_lock);
 }
 
 /*

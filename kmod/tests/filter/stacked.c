@@ -50,7 +50,7 @@ static void under_load(const char *upper, const char *lower)
 	int up = open_dev(upper, O_RDWR), low = open_dev(lower, O_RDWR), i;
 
 	check(!sh_status("for i in 1 2 3; do (while [ ! -e /tmp/stop ]; do dd if=/dev/zero of=%s bs=256k count=32 "
-			 "oflag=direct conv=notrunc 2>/dev/null || exit; done) & done; sleep 0.3", upper), "dd");
+			 "oflag=direct conv=notrunc 2>/dev/null || exit; done) >/dev/null 2>&1 & done; sleep 0.3", upper), "dd");
 	for (i = 0; i < 20; i++) {
 		must(bf_attach_opt(up, T_FILTER_COUNT, NULL, 0));
 		must(bf_attach_opt(low, T_FILTER_WRITES, NULL, 0));
@@ -60,7 +60,7 @@ static void under_load(const char *upper, const char *lower)
 		must(bf_detach_name(i & 2 ? up : low, i & 2 ? T_FILTER_COUNT : T_FILTER_WRITES));
 		must(bf_detach_name(i & 2 ? low : up, i & 2 ? T_FILTER_WRITES : T_FILTER_COUNT));
 	}
-	write_file("/tmp/stop", "");
+	check(!sh_status("touch /tmp/stop"), "touch");
 	close(up);
 	close(low);
 }

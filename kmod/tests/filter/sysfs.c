@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /sys/block/DEVICE/filter and those of partitions show the filter's name, or an empty line */
+/* the file filter in sysfs of disks and partitions shows the name of the filter, or an empty line */
 #include "filter.h"
 
 static void shows(const char *dev, const char *text)
