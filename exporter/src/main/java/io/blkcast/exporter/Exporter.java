@@ -5,6 +5,7 @@ import io.blkcast.exporter.config.HostPort;
 import io.blkcast.exporter.increment.Progress;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.vertx.core.Future;
+import io.vertx.core.Vertx;
 import java.net.URI;
 import java.util.List;
 import java.util.Optional;
@@ -23,7 +24,7 @@ public interface Exporter {
    * @return fails where something cannot be listened on, or an image cannot be opened
    */
   static Future<Exporter> start(ExporterConfig config) {
-    throw new UnsupportedOperationException("not there yet: " + config.state());
+    return RunningExporter.start(Vertx.vertx(), config);
   }
 
   /**

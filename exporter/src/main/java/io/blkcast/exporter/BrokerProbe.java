@@ -1,0 +1,60 @@
+package io.blkcast.exporter;
+
+import io.blkcast.exporter.increment.Loop;
+import io.blkcast.exporter.increment.Pool;
+import io.blkcast.exporter.publish.Publishers;
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks the brokers for a sign of life, every few seconds and in the background, so that a health
+ * check is answered at once. An answer that is too old counts as none. Lives on a loop.
+ */
+final class BrokerProbe {
+
+  private static final Duration EVERY = Duration.ofSeconds(5);
+  private static final Duration STALE = Duration.ofSeconds(20);
+
+  private final Loop loop;
+  private final Publishers publishers;
+  private volatile @Nullable String failure = "not asked yet";
+  private volatile Instant answeredAt = Instant.EPOCH;
+  private boolean closed;
+
+  BrokerProbe(Loop loop, Publishers publishers) {
+    this.loop = loop;
+    this.publishers = publishers;
+  }
+
+  /** Asks now and from now on. */
+  void start() {
+    loop.perform(Pool.PUBLISH, publishers::check)
+        .onComplete(
+            answer -> {
+              failure = answer.succeeded() ? null : String.valueOf(answer.cause().getMessage());
+              answeredAt = loop.clock().instant();
+              if (!closed) {
+                loop.schedule(EVERY, this::start);
+              }
+            });
+  }
+
+  Future<Void> close() {
+    closed = true;
+    return Future.succeededFuture();
+  }
+
+  /** Why the brokers are not to be relied on, if so; from any thread. */
+  Optional<String> problem() {
+    String last = failure;
+    if (last != null) {
+      return Optional.of(last);
+    }
+    return Duration.between(answeredAt, loop.clock().instant()).compareTo(STALE) > 0
+        ? Optional.of("the brokers have not answered since " + answeredAt)
+        : Optional.empty();
+  }
+}

@@ -1,0 +1,356 @@
+package io.blkcast.exporter;
+
+import io.blkcast.codec.TopicNames;
+import io.blkcast.exporter.config.ExporterConfig;
+import io.blkcast.exporter.config.HostPort;
+import io.blkcast.exporter.config.VolumeConfig;
+import io.blkcast.exporter.config.VolumeConfig.Compression;
+import io.blkcast.exporter.http.ApiServer;
+import io.blkcast.exporter.http.ManagementServer;
+import io.blkcast.exporter.increment.BlockingPools;
+import io.blkcast.exporter.increment.GroupCoordinator;
+import io.blkcast.exporter.increment.Host;
+import io.blkcast.exporter.increment.IncrementSettings;
+import io.blkcast.exporter.increment.Loop;
+import io.blkcast.exporter.increment.LoopVerticle;
+import io.blkcast.exporter.increment.Progress;
+import io.blkcast.exporter.increment.Shared;
+import io.blkcast.exporter.increment.Trigger;
+import io.blkcast.exporter.increment.VolumeMachine;
+import io.blkcast.exporter.publish.PublishSettings;
+import io.blkcast.exporter.publish.Publishers;
+import io.blkcast.exporter.publish.SignalListener;
+import io.blkcast.exporter.publish.VolumePublisher.Committed;
+import io.blkcast.exporter.publish.VolumeSettings;
+import io.blkcast.exporter.source.SourceEvent;
+import io.blkcast.schema.Signal;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
+import java.net.URI;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Puts an exporter together from its configuration, and takes it apart again. */
+final class RunningExporter implements Exporter {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RunningExporter.class);
+
+  /** For each step of closing; there are seven, most of which take milliseconds. */
+  private static final long CLOSE_STEP_S = 15;
+
+  private final Vertx vertx;
+  private final ExporterConfig config;
+  private final Disks disks;
+  private final PrometheusMeterRegistry meters =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final BlockingPools pools;
+  private final Shared shared;
+  private final Publishers publishers;
+  private final SignalListener signals;
+  private final List<VolumeMachine> volumes = new ArrayList<>();
+  private final List<HttpServer> servers = new ArrayList<>();
+  private @Nullable BrokerProbe probe;
+  private @Nullable Future<Void> closing;
+
+  private RunningExporter(Vertx vertx, ExporterConfig config, Disks disks) {
+    this.vertx = vertx;
+    this.config = config;
+    this.disks = disks;
+    this.pools = new BlockingPools(config.volumes().size(), config.limits().readers(), meters);
+    this.shared =
+        Shared.of(
+            config.limits().inFlightBytes(),
+            meters,
+            Host.local(),
+            InstantSource.system(),
+            new SecureRandom());
+    PublishSettings publishing =
+        new PublishSettings(
+            config.kafka().producer(),
+            config.kafka().consumer(),
+            config.kafka().admin(),
+            new TopicNames(config.topics().prefix()),
+            config.topics().partitions(),
+            config.topics().replicationFactor(),
+            config.schemaRegistry().map(URI::create));
+    this.publishers =
+        new Publishers(
+            publishing,
+            config.volumes().stream().map(RunningExporter::publishing).toList(),
+            Clock.systemUTC());
+    this.signals = new SignalListener(publishing, Instant.now(), this::signalled);
+    meterMemory();
+  }
+
+  static Future<Exporter> start(Vertx vertx, ExporterConfig config) {
+    return vertx
+        .executeBlocking(() -> new RunningExporter(vertx, config, Disks.open(vertx, config)))
+        .compose(
+            exporter ->
+                exporter
+                    .assemble()
+                    .map((Exporter) exporter)
+                    .recover(
+                        failure ->
+                            exporter.close().transform(ignored -> Future.failedFuture(failure))),
+            failure -> vertx.close().transform(ignored -> Future.failedFuture(failure)));
+  }
+
+  private static VolumeSettings publishing(VolumeConfig volume) {
+    return new VolumeSettings(
+        volume.name(),
+        volume.chunkBytes(),
+        volume.compression() == Compression.ZSTD,
+        volume.stripes());
+  }
+
+  private IncrementSettings increments(VolumeConfig volume) {
+    return new IncrementSettings(
+        volume.name(),
+        volume.chunkBytes(),
+        config.limits().inFlightBytesPerVolume(),
+        config.limits().readers(),
+        volume.triggers().every());
+  }
+
+  private void meterMemory() {
+    new JvmMemoryMetrics().bindTo(meters);
+    Gauge.builder("blkcast.in.flight", shared.budget(), b -> b.used())
+        .description("Bytes read and not yet acknowledged, over all volumes")
+        .baseUnit("bytes")
+        .register(meters);
+    Gauge.builder("blkcast.in.flight.limit", shared.budget(), b -> b.limit())
+        .description("Most bytes that may be in flight")
+        .baseUnit("bytes")
+        .register(meters);
+    Gauge.builder("blkcast.buffers", shared.buffers(), b -> b.allocated())
+        .description("Bytes of read buffers, in use or not")
+        .baseUnit("bytes")
+        .register(meters);
+    Gauge.builder("blkcast.buffers.lent", shared.buffers(), b -> b.lent())
+        .description("Bytes of read buffers in use")
+        .baseUnit("bytes")
+        .register(meters);
+  }
+
+  private Future<Void> assemble() {
+    return deployVolumes()
+        .compose(ignored -> disks.serve())
+        .compose(ignored -> deploy(loop -> new BrokerProbe(loop, publishers), BrokerProbe::close))
+        .compose(this::listen)
+        .map(
+            ignored -> {
+              disks.source().listen(this::happened);
+              volumes.forEach(VolumeMachine::start);
+              signals.start();
+              return null;
+            });
+  }
+
+  private Future<Void> listen(BrokerProbe brokers) {
+    probe = brokers;
+    brokers.start();
+    HostPort api = config.http();
+    HostPort management = config.management();
+    return new ApiServer(vertx, volumes)
+        .listen(api.host(), api.port())
+        .onSuccess(servers::add)
+        .compose(
+            ignored ->
+                new ManagementServer(vertx, volumes, meters, brokers::problem)
+                    .listen(management.host(), management.port()))
+        .onSuccess(servers::add)
+        .mapEmpty();
+  }
+
+  /** Volumes of one group share a coordinator; a volume without a group has its own. */
+  private Future<Void> deployVolumes() {
+    Map<String, List<VolumeConfig>> groups = new LinkedHashMap<>();
+    for (VolumeConfig volume : config.volumes()) {
+      String key = volume.group().map(name -> "group " + name).orElse("volume " + volume.name());
+      groups.computeIfAbsent(key, ignored -> new ArrayList<>()).add(volume);
+    }
+    Future<Void> deployed = Future.succeededFuture();
+    for (List<VolumeConfig> members : groups.values()) {
+      deployed =
+          deployed
+              .compose(
+                  ignored ->
+                      deploy(
+                          loop -> new GroupCoordinator(loop, disks.source(), shared.ids()),
+                          coordinator -> Future.succeededFuture()))
+              .compose(coordinator -> deployMembers(coordinator, members));
+    }
+    return deployed;
+  }
+
+  private Future<Void> deployMembers(GroupCoordinator coordinator, List<VolumeConfig> members) {
+    Future<Void> deployed = Future.succeededFuture();
+    for (VolumeConfig volume : members) {
+      deployed =
+          deployed
+              .compose(
+                  ignored ->
+                      deploy(
+                          loop ->
+                              new VolumeMachine(
+                                  loop,
+                                  increments(volume),
+                                  shared,
+                                  disks.source(),
+                                  publishers.volume(volume.name()),
+                                  coordinator),
+                          VolumeMachine::close))
+              .map(
+                  machine -> {
+                    volumes.add(machine);
+                    return null;
+                  });
+    }
+    return deployed;
+  }
+
+  private <T> Future<T> deploy(Function<Loop, T> factory, Function<T, Future<Void>> closer) {
+    LoopVerticle<T> verticle = new LoopVerticle<>(pools, factory, closer);
+    return vertx.deployVerticle(verticle).map(ignored -> verticle.inhabitant());
+  }
+
+  private void happened(SourceEvent event) {
+    VolumeMachine.find(volumes, event.volume()).ifPresent(volume -> volume.happened(event));
+  }
+
+  private void signalled(Signal signal) {
+    VolumeMachine.find(volumes, signal.getVolume()).ifPresent(volume -> obey(signal, volume));
+  }
+
+  private static void obey(Signal signal, VolumeMachine volume) {
+    switch (signal.getAction()) {
+      case INCREMENT -> asked(volume, volume.request(Trigger.SIGNAL, false));
+      case RESYNC -> asked(volume, volume.request(Trigger.SIGNAL, true));
+      case PAUSE -> volume.pause();
+      case RESUME -> volume.resume();
+      case UNKNOWN -> LOG.warn("{}: signal of an unknown kind, ignored", volume.volume());
+    }
+  }
+
+  private static void asked(VolumeMachine volume, Future<Committed> increment) {
+    increment.onFailure(
+        refusal -> LOG.warn("{}: signal not met: {}", volume.volume(), refusal.getMessage()));
+  }
+
+  private VolumeMachine machine(String volume) {
+    return VolumeMachine.find(volumes, volume)
+        .orElseThrow(() -> new IllegalArgumentException("there is no volume '" + volume + "'"));
+  }
+
+  @Override
+  public Future<Void> ready() {
+    return Future.all(volumes.stream().map(VolumeMachine::ready).toList()).mapEmpty();
+  }
+
+  @Override
+  public List<String> volumes() {
+    return volumes.stream().map(VolumeMachine::volume).toList();
+  }
+
+  @Override
+  public Future<Committed> increment(String volume) {
+    return machine(volume).request(Trigger.CALL, false);
+  }
+
+  @Override
+  public Future<Committed> resync(String volume) {
+    return machine(volume).request(Trigger.CALL, true);
+  }
+
+  @Override
+  public Future<Void> pause(String volume) {
+    return machine(volume).pause();
+  }
+
+  @Override
+  public Future<Void> resume(String volume) {
+    return machine(volume).resume();
+  }
+
+  @Override
+  public Progress progress(String volume) {
+    return machine(volume).monitor().progress();
+  }
+
+  @Override
+  public HostPort apiAddress() {
+    return new HostPort(config.http().host(), servers.get(0).actualPort());
+  }
+
+  @Override
+  public HostPort managementAddress() {
+    return new HostPort(config.management().host(), servers.get(1).actualPort());
+  }
+
+  @Override
+  public Optional<URI> nbdUri(String volume) {
+    return disks.uri(volume);
+  }
+
+  @Override
+  public synchronized Future<Void> close() {
+    if (closing == null) {
+      closing = takeApart();
+    }
+    return closing;
+  }
+
+  /** What uses something is ended before what it uses; a step that fails or hangs holds none up. */
+  private Future<Void> takeApart() {
+    return step("API", Future.all(servers.stream().map(HttpServer::close).toList()).mapEmpty())
+        .compose(ignored -> step("signals", blocking(signals::close)))
+        .compose(
+            ignored ->
+                step(
+                    "volumes",
+                    Future.join(volumes.stream().map(VolumeMachine::close).toList()).mapEmpty()))
+        .compose(ignored -> step("NBD", disks.stopServing()))
+        .compose(ignored -> step("disks", disks.close()))
+        .compose(ignored -> step("publishers", blocking(publishers::close)))
+        .compose(ignored -> step("pools", blocking(pools::close)))
+        .compose(ignored -> vertx.close());
+  }
+
+  private Future<Void> blocking(Runnable task) {
+    Callable<Boolean> callable =
+        () -> {
+          task.run();
+          return true;
+        };
+    return vertx.executeBlocking(callable, false).mapEmpty();
+  }
+
+  private static Future<Void> step(String what, Future<Void> ending) {
+    return ending
+        .timeout(CLOSE_STEP_S, TimeUnit.SECONDS)
+        .recover(
+            failure -> {
+              LOG.warn("closing the {}: {}", what, failure.toString());
+              return Future.succeededFuture();
+            });
+  }
+}
