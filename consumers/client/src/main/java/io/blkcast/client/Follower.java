@@ -108,7 +108,7 @@ public final class Follower implements AutoCloseable {
           catalogue.refreshEnd();
           started = true;
         }
-        for (Catalogue.Entry entry : catalogue.poll(POLL)) {
+        for (Catalogue.Entry entry : catalogue.poll(catalogue.atEnd() ? waitFor(until) : POLL)) {
           try {
             consider(entry);
           } catch (KafkaException e) {
@@ -139,6 +139,10 @@ public final class Follower implements AutoCloseable {
         throw new IncrementException(Code.KAFKA, "Kafka failed: " + e.getMessage(), e);
       }
     }
+  }
+
+  private static Duration waitFor(Until until) {
+    return until == Until.CAUGHT_UP ? Duration.ZERO : POLL;
   }
 
   /** What is done when all manifests are read; whether to return. */

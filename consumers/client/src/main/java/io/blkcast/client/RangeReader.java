@@ -92,8 +92,8 @@ final class RangeReader {
       if (open.isEmpty()) {
         return;
       }
-      checkRetained();
       consumer.assign(open.keySet());
+      checkRetained();
       open.forEach((partition, range) -> consumer.seek(partition, range.getFirstOffset()));
       int idle = 0;
       while (!open.isEmpty()) {

@@ -1,0 +1,4 @@
+@NullMarked
+package io.blkcast.client;
+
+import org.jspecify.annotations.NullMarked;

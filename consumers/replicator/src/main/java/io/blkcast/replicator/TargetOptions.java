@@ -1,0 +1,32 @@
+package io.blkcast.replicator;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Which replica a command is about. */
+final class TargetOptions {
+
+  @Option(
+      names = "--target",
+      required = true,
+      paramLabel = "FILE|DEVICE",
+      description = "Raw image file, made if missing, or block device.")
+  private Path target = Path.of("");
+
+  @Option(
+      names = "--state",
+      paramLabel = "FILE",
+      description =
+          "Where the replica's position is kept; by default beside an image, for a device in"
+              + " /var/lib/blkcast/replicas.")
+  private @Nullable Path state;
+
+  Path target() {
+    return target;
+  }
+
+  Path state() {
+    return state == null ? ReplicaState.defaultFile(target) : state;
+  }
+}
