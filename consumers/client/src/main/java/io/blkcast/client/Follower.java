@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
@@ -78,19 +79,16 @@ public final class Follower implements AutoCloseable {
     this.sink = sink;
     this.listener = listener;
     RecordCodec codec = config.codec();
-    catalogueConsumer = consumer("read_committed");
-    chunkConsumer = consumer("read_uncommitted");
+    catalogueConsumer = consumer(config.catalogueSettings());
+    chunkConsumer = consumer(config.chunkSettings());
     catalogue =
         new Catalogue(catalogueConsumer, config.topics().increments(), config.volume(), codec);
     ranges = new RangeReader(chunkConsumer, config.topics().chunks(), codec);
     resync = new ResyncRequests(config, InstantSource.system());
   }
 
-  private Consumer<byte[], ByteBuffer> consumer(String isolationLevel) {
-    return new KafkaConsumer<>(
-        config.consumerSettings(isolationLevel),
-        new ByteArrayDeserializer(),
-        new ByteBufferDeserializer());
+  private static Consumer<byte[], ByteBuffer> consumer(Map<String, Object> settings) {
+    return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteBufferDeserializer());
   }
 
   /**

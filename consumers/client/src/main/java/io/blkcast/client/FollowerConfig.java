@@ -60,7 +60,20 @@ public record FollowerConfig(
         "follower");
   }
 
-  Map<String, Object> consumerSettings(String isolationLevel) {
+  /** For the catalogue: what is committed, and nothing else. */
+  Map<String, Object> catalogueSettings() {
+    return consumerSettings("read_committed");
+  }
+
+  /** For chunks, which a committed manifest vouches for. */
+  Map<String, Object> chunkSettings() {
+    Map<String, Object> settings = consumerSettings("read_uncommitted");
+    // A fetch that waits at the end of a log holds up the first one of the next increment.
+    settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 20);
+    return settings;
+  }
+
+  private Map<String, Object> consumerSettings(String isolationLevel) {
     Map<String, Object> settings = new HashMap<>();
     // What is fetched ahead is bounded, so that memory is.
     settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 16 << 20);

@@ -40,16 +40,13 @@ public final class RetainedChain implements AutoCloseable {
 
   public RetainedChain(FollowerConfig config) {
     this.config = config;
-    catalogueConsumer = consumer("read_committed");
-    chunkConsumer = consumer("read_uncommitted");
+    catalogueConsumer = consumer(config.catalogueSettings());
+    chunkConsumer = consumer(config.chunkSettings());
     ranges = new RangeReader(chunkConsumer, config.topics().chunks(), config.codec());
   }
 
-  private Consumer<byte[], ByteBuffer> consumer(String isolationLevel) {
-    return new KafkaConsumer<>(
-        config.consumerSettings(isolationLevel),
-        new ByteArrayDeserializer(),
-        new ByteBufferDeserializer());
+  private static Consumer<byte[], ByteBuffer> consumer(Map<String, Object> settings) {
+    return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteBufferDeserializer());
   }
 
   /**

@@ -528,7 +528,7 @@ class FollowerIT {
   private long resyncsAsked() {
     try (Consumer<byte[], ByteBuffer> consumer =
         new KafkaConsumer<>(
-            config(1).consumerSettings("read_committed"),
+            config(1).catalogueSettings(),
             new ByteArrayDeserializer(),
             new ByteBufferDeserializer())) {
       TopicPartition partition = new TopicPartition(TopicNames.defaults().signals(), 0);
