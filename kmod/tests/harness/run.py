@@ -6,6 +6,8 @@ Boots a kernel in QEMU and runs the tests in it. KTAP goes to stdout; a line per
 """
 
 import argparse
+import contextlib
+import fcntl
 import glob
 import os
 import subprocess
@@ -32,6 +34,15 @@ def make(*arguments):
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         sys.exit(f"{done.stdout}\n{' '.join(argv)} failed")
+
+
+@contextlib.contextmanager
+def building():
+    """One at a time: runs for several kernels share the tests' programs."""
+    os.makedirs(BUILD, exist_ok=True)
+    with open(os.path.join(BUILD, ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def find_modules(directory, names):
@@ -147,6 +158,19 @@ class Run:
         elif name not in self.results:
             self.report(name, about, True, output, time.monotonic() - begin)
 
+    def check_sources(self):
+        """What needs no VM."""
+        missing = catalogue.faults_without_test(catalogue.read(TESTS))
+        self.report("harness/faults", "each of the series' known faults has a test that names it", not missing,
+                    [f"no test names fault {n}" for n in missing], 0)
+        page = os.path.join(KMOD, "tools", "blksnapctl.8")
+        try:
+            lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True)
+            self.report("harness/manual", "the manual page has no fault that mandoc finds", lint.returncode == 0,
+                        lint.stdout.splitlines(), 0)
+        except FileNotFoundError:
+            self.report("harness/manual", "the manual page has no fault that mandoc finds", True, [], 0, "no mandoc")
+
     def boot(self, log):
         vm = machine.VM(self.kernel, self.archive, self.options.smp, log)
         try:
@@ -188,7 +212,11 @@ class Run:
                     vm.close()
 
     def run(self):
-        print(f"KTAP version 1\n1..{len(self.queue) + bool(self.options.modules)}", flush=True)
+        extra = 1 if self.options.modules else 0
+        whole = self.options.modules and not self.options.tests
+        print(f"KTAP version 1\n1..{len(self.queue) + extra + 2 * whole}", flush=True)
+        if whole:
+            self.check_sources()
         planned = {t.name: t.about for t in self.queue}
         jobs = max(1, min(self.options.jobs, len(self.queue)))
         threads = [threading.Thread(target=self.worker, args=(i,)) for i in range(jobs)]
@@ -251,7 +279,8 @@ def main():
         if not chosen and not options.shell:
             sys.exit(f"no test is called {' '.join(options.tests)} (for kernel {options.kernel}); --list shows them")
         print(f"# kernel {kernel.release}, {len(chosen)} tests", file=sys.stderr)
-        archive = prepare(kernel, chosen, options)
+        with building():
+            archive = prepare(kernel, chosen, options)
     except kernels.Missing as e:
         sys.exit(f"error: {e}")
     try:
