@@ -11,6 +11,8 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/blk-integrity.h>
+#include <linux/uio.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "linux 6.1 is the oldest supported kernel"
@@ -48,6 +50,153 @@ static inline struct gendisk *compat_alloc_disk(void)
 	return disk ?: ERR_PTR(-ENOMEM);
 #else
 	return blk_alloc_disk(NULL, NUMA_NO_NODE);
+#endif
+}
+
+/* Freezing the filesystem on a device, if there is one. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#define compat_freeze_bdev(bdev)	freeze_bdev(bdev)
+#define compat_thaw_bdev(bdev)		thaw_bdev(bdev)
+#else
+#define compat_freeze_bdev(bdev)	bdev_freeze(bdev)
+#define compat_thaw_bdev(bdev)		bdev_thaw(bdev)
+#endif
+
+/* Writes out what is dirty of a device and the filesystem on it. */
+static inline void compat_sync_bdev(struct block_device *bdev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	fsync_bdev(bdev);
+#else
+	mutex_lock(&bdev->bd_holder_lock);
+	if (bdev->bd_holder_ops && bdev->bd_holder_ops->sync) {
+		/* Unlocks. */
+		bdev->bd_holder_ops->sync(bdev);
+	} else {
+		mutex_unlock(&bdev->bd_holder_lock);
+		sync_blockdev(bdev);
+	}
+#endif
+}
+
+/* Whether the driver has completed a write when its ->submit_bio() returns. */
+static inline bool compat_bdev_synchronous(struct block_device *bdev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	return compat_has_rw_page(bdev->bd_disk);
+#else
+	return bdev_synchronous(bdev);
+#endif
+}
+
+static inline bool compat_has_integrity(struct block_device *bdev)
+{
+#ifdef CONFIG_BLK_DEV_INTEGRITY
+	return bdev_get_integrity(bdev);
+#else
+	return false;
+#endif
+}
+
+static inline bool compat_has_inline_crypto(struct block_device *bdev)
+{
+#ifdef CONFIG_BLK_INLINE_ENCRYPTION
+	return bdev_get_queue(bdev)->crypto_profile;
+#else
+	return false;
+#endif
+}
+
+/* A block device that is opened exclusively for reading and writing. */
+struct compat_bdev {
+	struct block_device *bdev;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+	struct file *file;
+#endif
+};
+
+static inline int compat_bdev_open(struct compat_bdev *b, const char *path, void *holder)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	struct block_device *bdev;
+
+	bdev = blkdev_get_by_path(path, FMODE_READ | FMODE_WRITE | FMODE_EXCL, holder);
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
+	b->bdev = bdev;
+#else
+	b->file = bdev_file_open_by_path(path, BLK_OPEN_READ | BLK_OPEN_WRITE, holder, NULL);
+	if (IS_ERR(b->file)) {
+		int ret = PTR_ERR(b->file);
+
+		b->file = NULL;
+		return ret;
+	}
+	b->bdev = file_bdev(b->file);
+#endif
+	return 0;
+}
+
+static inline void compat_bdev_close(struct compat_bdev *b)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	if (b->bdev)
+		blkdev_put(b->bdev, FMODE_READ | FMODE_WRITE | FMODE_EXCL);
+#else
+	if (b->file)
+		bdev_fput(b->file);
+#endif
+	b->bdev = NULL;
+}
+
+/* A disk for an image: blocks as on @like, discards in whole units. */
+static inline struct gendisk *compat_alloc_image_disk(struct block_device *like,
+						      unsigned int unit)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	struct gendisk *disk = blk_alloc_disk(NUMA_NO_NODE);
+
+	if (!disk)
+		return ERR_PTR(-ENOMEM);
+	blk_queue_logical_block_size(disk->queue, bdev_logical_block_size(like));
+	blk_queue_physical_block_size(disk->queue, bdev_physical_block_size(like));
+	blk_queue_max_hw_sectors(disk->queue, BLK_DEF_MAX_SECTORS);
+	blk_queue_max_discard_sectors(disk->queue, UINT_MAX >> SECTOR_SHIFT);
+	disk->queue->limits.discard_granularity = unit;
+	return disk;
+#else
+	struct queue_limits lim = {
+		.logical_block_size = bdev_logical_block_size(like),
+		.physical_block_size = bdev_physical_block_size(like),
+		.max_hw_sectors = BLK_DEF_MAX_SECTORS_CAP,
+		.max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT,
+		.discard_granularity = unit,
+	};
+
+	return blk_alloc_disk(&lim, NUMA_NO_NODE);
+#endif
+}
+
+/*
+ * Files.
+ */
+
+static inline bool compat_file_can_direct(struct file *file)
+{
+	return file->f_mode & FMODE_CAN_ODIRECT;
+}
+
+static inline ssize_t compat_file_write(struct file *file, struct iov_iter *iter, loff_t *pos)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	ssize_t ret;
+
+	file_start_write(file);
+	ret = vfs_iter_write(file, iter, pos, 0);
+	file_end_write(file);
+	return ret;
+#else
+	return vfs_iter_write(file, iter, pos, 0);
 #endif
 }
 

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Copies: pages that take what is on the source before it is overwritten, and hold
+ * it until it is stored.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+#include <linux/delay.h>
+#include <linux/highmem.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include "diff_area.h"
+
+/* How long to try for memory: stored copies give theirs back. */
+#define ALLOC_TRIES	50
+#define ALLOC_PAUSE_MS	20
+
+static bool copy_alloc_pages(struct copy *copy, unsigned int nr)
+{
+	while (copy->nr_pages < nr) {
+		struct page *page = alloc_page(GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY);
+
+		if (!page)
+			return false;
+		copy->bvec[copy->nr_pages].bv_page = page;
+		copy->bvec[copy->nr_pages].bv_len = PAGE_SIZE;
+		copy->bvec[copy->nr_pages].bv_offset = 0;
+		copy->nr_pages++;
+	}
+	return true;
+}
+
+/**
+ * copy_alloc - memory for a copy
+ * @area: of what device
+ * @unit: first unit
+ * @count: units
+ *
+ * The copy is a user of the area.
+ *
+ * Return: the copy with one reference; NULL if there was no memory for a while.
+ */
+struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 count)
+{
+	unsigned int nr = count * diff_area_unit_pages(area);
+	struct copy *copy = NULL;
+	int tries;
+
+	for (tries = 0; tries < ALLOC_TRIES; tries++) {
+		if (tries)
+			msleep(ALLOC_PAUSE_MS);
+		if (!copy) {
+			copy = kmalloc(struct_size(copy, bvec, nr), GFP_NOIO | __GFP_NOWARN);
+			if (!copy)
+				continue;
+			copy->nr_pages = 0;
+		}
+		if (copy_alloc_pages(copy, nr))
+			break;
+	}
+	if (!copy)
+		return NULL;
+	INIT_LIST_HEAD(&copy->link);
+	refcount_set(&copy->ref, 1);
+	copy->area = area;
+	copy->unit = unit;
+	copy->count = count;
+	copy->stored = 0;
+	copy->written = 0;
+	copy->state = COPY_READING;
+	copy->failed = false;
+	diff_area_get(area);
+	if (copy->nr_pages < nr) {
+		copy_put(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+void copy_get(struct copy *copy)
+{
+	refcount_inc(&copy->ref);
+}
+
+void copy_put(struct copy *copy)
+{
+	struct diff_area *area = copy->area;
+
+	if (!refcount_dec_and_test(&copy->ref))
+		return;
+	while (copy->nr_pages)
+		__free_page(copy->bvec[--copy->nr_pages].bv_page);
+	kfree(copy);
+	diff_area_put(area);
+}
+
+static void copy_read_end_io(struct bio *bio)
+{
+	struct copy *copy = container_of(bio, struct copy, bio);
+
+	copy->failed = bio->bi_status;
+	complete(&copy->done);
+}
+
+/**
+ * copy_read_start - begin to read the units from the source
+ * @copy: claimed
+ *
+ * Nothing but copy_read_finish() may follow.
+ */
+void copy_read_start(struct copy *copy)
+{
+	struct diff_area *area = copy->area;
+	unsigned int bytes = copy->count << (area->unit_shift + SECTOR_SHIFT);
+	sector_t sector = copy->unit << area->unit_shift;
+	sector_t left = area->capacity - sector;
+	struct bio *bio = &copy->bio;
+	unsigned int nr = bytes >> PAGE_SHIFT;
+
+	/* The last unit may reach beyond the device. */
+	if (unlikely(left < bytes >> SECTOR_SHIFT)) {
+		copy_clear_tail(copy, area->capacity);
+		bytes = left << SECTOR_SHIFT;
+		nr = DIV_ROUND_UP(bytes, PAGE_SIZE);
+	}
+	init_completion(&copy->done);
+	bio_init(bio, area->bdev, copy->bvec, nr, REQ_OP_READ | REQ_SYNC);
+	bio->bi_vcnt = nr;
+	bio->bi_iter.bi_sector = sector;
+	bio->bi_iter.bi_size = bytes;
+	bio->bi_end_io = copy_read_end_io;
+	submit_bio_noacct(bio);
+}
+
+/**
+ * copy_read_finish - wait for the data
+ * @copy: of which the read was begun
+ *
+ * No signal ends the wait: a write must not go on before.
+ *
+ * Return: 0 or -EIO.
+ */
+int copy_read_finish(struct copy *copy)
+{
+	wait_for_completion_io(&copy->done);
+	bio_uninit(&copy->bio);
+	return copy->failed ? -EIO : 0;
+}
+
+/* Clears what is in the pages beyond @end, where the device ends. */
+void copy_clear_tail(struct copy *copy, sector_t end)
+{
+	struct diff_area *area = copy->area;
+	size_t have = (end - (copy->unit << area->unit_shift)) << SECTOR_SHIFT;
+	unsigned int i, page = have >> PAGE_SHIFT;
+	unsigned int nr = copy->count * diff_area_unit_pages(area);
+
+	if (offset_in_page(have))
+		memzero_page(copy->bvec[page].bv_page, offset_in_page(have),
+			     PAGE_SIZE - offset_in_page(have));
+	for (i = DIV_ROUND_UP(have, PAGE_SIZE); i < nr; i++)
+		clear_highpage(copy->bvec[i].bv_page);
+}
+
+/**
+ * copy_data - copy between a copy and a bio
+ * @copy: the copy
+ * @sector: of the device, at which to begin
+ * @bio: a bio of the image, of which nothing is done yet
+ * @from: sector of the device at which the bio begins
+ * @bytes: how much
+ * @to_bio: direction
+ */
+void copy_data(struct copy *copy, sector_t sector, struct bio *bio, sector_t from,
+	       unsigned int bytes, bool to_bio)
+{
+	sector_t begin = copy->unit << copy->area->unit_shift;
+	unsigned int pos = (sector - begin) << SECTOR_SHIFT;
+	struct bvec_iter iter = bio->bi_iter;
+
+	bio_advance_iter(bio, &iter, (sector - from) << SECTOR_SHIFT);
+	iter.bi_size = bytes;
+	while (iter.bi_size) {
+		struct bio_vec bv = bio_iter_iovec(bio, iter);
+		unsigned int offset = offset_in_page(pos);
+		unsigned int n = min_t(unsigned int, bv.bv_len, PAGE_SIZE - offset);
+		struct page *page = copy->bvec[pos >> PAGE_SHIFT].bv_page;
+
+		if (to_bio)
+			memcpy_page(bv.bv_page, bv.bv_offset, page, offset, n);
+		else
+			memcpy_page(page, offset, bv.bv_page, bv.bv_offset, n);
+		if (to_bio)
+			flush_dcache_page(bv.bv_page);
+		bio_advance_iter_single(bio, &iter, n);
+		pos += n;
+	}
+}

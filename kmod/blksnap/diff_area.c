@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is kept of one device: the path of a write that overwrites something.
+ *
+ * The writer claims the units that nobody has claimed, reads them from the source,
+ * waits until no read of the image is on its way to them, and goes on. A second
+ * writer to the same units waits for the first. Storing comes later.
+ *
+ * Whatever goes wrong here corrupts the image, and the write goes on.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+#include "diff_area.h"
+#include "diff_storage.h"
+#include "params.h"
+#include "tracker.h"
+
+/* So many pages are read ahead of being waited for. */
+#define WINDOW_PAGES	(4 * COPY_PAGES_MAX)
+
+/* How long a write waits for a read of the image at most. */
+#define READERS_TIMEOUT	(10 * HZ)
+
+/*
+ * Lifetime.
+ */
+
+/**
+ * diff_area_create - prepare to keep what is overwritten on a device
+ * @tracker: of the device
+ * @storage: of the snapshot
+ *
+ * Return: the area, or NULL for want of memory.
+ */
+struct diff_area *diff_area_create(struct tracker *tracker, struct diff_storage *storage)
+{
+	struct block_device *bdev = tracker->flt.bdev;
+	struct diff_area *area;
+	unsigned int unit, chunk, i;
+
+	area = kzalloc(sizeof(*area), GFP_KERNEL);
+	if (!area)
+		return NULL;
+	area->shards = kvcalloc(SHARDS, sizeof(*area->shards), GFP_KERNEL);
+	if (!area->shards) {
+		kfree(area);
+		return NULL;
+	}
+	for (i = 0; i < SHARDS; i++) {
+		spin_lock_init(&area->shards[i].lock);
+		area->shards[i].pieces = RB_ROOT;
+	}
+	area->tracker = tracker;
+	area->storage = storage;
+	area->bdev = bdev;
+	get_device(&bdev->bd_device);
+	area->capacity = bdev_nr_sectors(bdev);
+	unit = max_t(unsigned int, param_copy_unit_shift(),
+		     ilog2(bdev_logical_block_size(bdev)));
+	chunk = param_block_shift((u64)area->capacity << SECTOR_SHIFT,
+				  param_chunk_minimum_shift(), param_chunk_maximum_shift(),
+				  1ULL << param_chunk_maximum_count_shift());
+	area->unit_shift = unit - SECTOR_SHIFT;
+	area->chunk_shift = max(chunk, unit) - unit;
+	INIT_LIST_HEAD(&area->corrupted_event.link);
+	INIT_LIST_HEAD(&area->readers);
+	spin_lock_init(&area->readers_lock);
+	init_waitqueue_head(&area->wait);
+	mt_init_flags(&area->released, MT_FLAGS_USE_RCU);
+	return area;
+}
+
+/**
+ * diff_area_destroy - forget what is kept
+ * @area: no writer and no new I/O of the image comes to it any more
+ *
+ * Waits for copies and reads that are under way.
+ */
+void diff_area_destroy(struct diff_area *area)
+{
+	/* Copies need not be stored any more. */
+	cmpxchg(&area->error, 0, -ESHUTDOWN);
+	store_flush(area->storage);
+	wait_event(area->wait, !atomic_read(&area->users));
+	/* The last user may hold the lock of the queue still. */
+	spin_lock_irq(&area->wait.lock);
+	spin_unlock_irq(&area->wait.lock);
+	pieces_destroy(area);
+	put_device(&area->bdev->bd_device);
+	kvfree(area->shards);
+	kfree(area);
+}
+
+void diff_area_get(struct diff_area *area)
+{
+	atomic_inc(&area->users);
+}
+
+void diff_area_put(struct diff_area *area)
+{
+	unsigned long flags;
+
+	/* Under the lock, for the area may go as soon as there are no users. */
+	spin_lock_irqsave(&area->wait.lock, flags);
+	if (atomic_dec_and_test(&area->users))
+		wake_up_locked(&area->wait);
+	spin_unlock_irqrestore(&area->wait.lock, flags);
+}
+
+/**
+ * diff_area_corrupt - the image cannot be right any more
+ * @area: the area
+ * @error: negative errno; the first one counts
+ */
+void diff_area_corrupt(struct diff_area *area, int error)
+{
+	struct event *ev = &area->corrupted_event;
+
+	if (cmpxchg(&area->error, 0, error))
+		return;
+	pr_err("%pg: snapshot is corrupted: error %d; the device itself is not affected\n",
+	       area->bdev, error);
+	ev->data.corrupted.dev_id_mj = MAJOR(area->bdev->bd_dev);
+	ev->data.corrupted.dev_id_mn = MINOR(area->bdev->bd_dev);
+	ev->data.corrupted.err_code = error;
+	event_queue_push(area->storage->events, ev, BLKSNAP_EVENT_CODE_CORRUPTED);
+	wake_up_all(&area->wait);
+	store_flush(area->storage);
+}
+
+/*
+ * Readers.
+ */
+
+void diff_area_reader_add(struct diff_area *area, struct area_reader *reader)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&area->readers_lock, flags);
+	list_add_tail(&reader->link, &area->readers);
+	spin_unlock_irqrestore(&area->readers_lock, flags);
+}
+
+void diff_area_reader_del(struct diff_area *area, struct area_reader *reader)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&area->readers_lock, flags);
+	list_del(&reader->link);
+	spin_unlock_irqrestore(&area->readers_lock, flags);
+	if (wq_has_sleeper(&area->wait))
+		wake_up_all(&area->wait);
+}
+
+static bool area_read(struct diff_area *area, u64 first, u64 last)
+{
+	struct area_reader *r;
+	bool found = false;
+
+	spin_lock_irq(&area->readers_lock);
+	list_for_each_entry(r, &area->readers, link) {
+		found = r->first <= last && r->last >= first;
+		if (found)
+			break;
+	}
+	spin_unlock_irq(&area->readers_lock);
+	return found;
+}
+
+/**
+ * diff_area_readers_wait - let reads of the image end that may go to the source
+ * @area: the area
+ * @first: first unit
+ * @last: last unit
+ *
+ * A read registers before it looks where the data is; so if it did so before
+ * the shard's lock was last released here, it is seen. New ones do not go there.
+ */
+void diff_area_readers_wait(struct diff_area *area, u64 first, u64 last)
+{
+	if (likely(list_empty(&area->readers)))
+		return;
+	if (!wait_event_timeout(area->wait, !area_read(area, first, last) ||
+				READ_ONCE(area->error), READERS_TIMEOUT))
+		diff_area_corrupt(area, -ETIMEDOUT);
+}
+
+/*
+ * Writers.
+ */
+
+/* Nothing of it is on the source only, or being copied by someone else. */
+static bool units_kept(struct diff_area *area, u64 first, u64 last)
+{
+	u64 unit, end, gap, gap_last;
+
+	for (unit = first; unit <= last; unit = end + 1) {
+		end = min(last, diff_area_chunk_last(area, unit));
+		gap = unit;
+		if (pieces_find_gap(area, &gap, end, &gap_last) ||
+		    pieces_busy(area, unit, end))
+			return false;
+	}
+	return true;
+}
+
+static bool units_busy(struct diff_area *area, u64 first, u64 last)
+{
+	u64 unit, end;
+
+	for (unit = first; unit <= last; unit = end + 1) {
+		end = min(last, diff_area_chunk_last(area, unit));
+		if (pieces_busy(area, unit, end))
+			return true;
+	}
+	return false;
+}
+
+/* The reads of these copies were begun: have them end, and the copies stored. */
+static void copies_finish(struct diff_area *area, struct list_head *copies)
+{
+	size_t unit_bytes = 1UL << (area->unit_shift + SECTOR_SHIFT);
+	struct copy *copy, *next;
+
+	list_for_each_entry_safe(copy, next, copies, link) {
+		size_t bytes = copy->count * unit_bytes;
+		int error = copy_read_finish(copy);
+
+		if (!error) {
+			pieces_set_state(area, copy, COPY_READY);
+			continue;
+		}
+		diff_area_corrupt(area, error);
+		list_del(&copy->link);
+		pieces_drop(area, copy);
+		copy_put(copy);
+		store_unreserve(area->storage, bytes);
+	}
+	list_for_each_entry_safe(copy, next, copies, link) {
+		list_del(&copy->link);
+		diff_area_readers_wait(area, copy->unit, copy->unit + copy->count - 1);
+		pieces_set_state(area, copy, COPY_SETTLED);
+		atomic64_add((u64)copy->count << area->unit_shift, &area->copied);
+		store_queue(area->storage, copy);
+	}
+}
+
+/* A copy of the units up to @last at most, of which the read was begun. */
+static struct copy *copy_begin(struct diff_area *area, u64 unit, u64 last,
+			       struct list_head *copies)
+{
+	unsigned int unit_bytes = 1U << (area->unit_shift + SECTOR_SHIFT);
+	u32 count = min_t(u64, last - unit + 1, COPY_PAGES_MAX / diff_area_unit_pages(area));
+	struct diff_storage *s = area->storage;
+	size_t bytes = (size_t)count * unit_bytes;
+	struct copy *copy;
+	int ret;
+
+	ret = store_reserve(s, area, bytes, false);
+	if (ret == -EAGAIN) {
+		/* Nobody shall wait for us while we wait for room. */
+		copies_finish(area, copies);
+		ret = store_reserve(s, area, bytes, true);
+	}
+	if (ret)
+		return ERR_PTR(ret);
+	copy = copy_alloc(area, unit, count);
+	if (!copy) {
+		ret = -ENOMEM;
+		goto unreserve;
+	}
+	ret = pieces_claim(area, copy);
+	if (ret) {
+		copy_put(copy);
+		goto unreserve;
+	}
+	/* Others may have claimed a part meanwhile. */
+	if (copy->count < count)
+		store_unreserve(s, (size_t)(count - copy->count) * unit_bytes);
+	copy_read_start(copy);
+	list_add_tail(&copy->link, copies);
+	return copy;
+unreserve:
+	store_unreserve(s, bytes);
+	return ERR_PTR(ret);
+}
+
+static int units_copy(struct diff_area *area, u64 first, u64 last)
+{
+	LIST_HEAD(copies);
+	u64 unit, end, gap, gap_last;
+	unsigned int pages = 0;
+	struct copy *copy;
+	int ret = 0;
+
+	for (unit = first; unit <= last && !ret; unit = end + 1) {
+		end = min(last, diff_area_chunk_last(area, unit));
+		gap = unit;
+		while (pieces_find_gap(area, &gap, end, &gap_last)) {
+			copy = copy_begin(area, gap, gap_last, &copies);
+			if (IS_ERR(copy)) {
+				if (PTR_ERR(copy) == -EBUSY)
+					continue;
+				ret = PTR_ERR(copy);
+				break;
+			}
+			pages += copy->nr_pages;
+			if (pages >= WINDOW_PAGES) {
+				copies_finish(area, &copies);
+				pages = 0;
+			}
+		}
+	}
+	copies_finish(area, &copies);
+	return ret;
+}
+
+/**
+ * diff_area_protect - keep what a write is going to overwrite
+ * @area: of the device
+ * @sector: first sector of the write
+ * @count: sectors
+ * @nowait: do not sleep
+ *
+ * Return: true when the write may go on; false if @nowait and it may not yet.
+ */
+bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count, bool nowait)
+{
+	u64 first, last, begin;
+	int ret;
+
+	/* What lies beyond was not there at the take. */
+	if (READ_ONCE(area->error) || sector >= area->capacity)
+		return true;
+	count = min(count, area->capacity - sector);
+	first = sector >> area->unit_shift;
+	last = (sector + count - 1) >> area->unit_shift;
+	if (units_kept(area, first, last))
+		return true;
+	if (nowait)
+		return false;
+	begin = ktime_get_ns();
+	ret = units_copy(area, first, last);
+	if (ret)
+		diff_area_corrupt(area, ret);
+	wait_event(area->wait, READ_ONCE(area->error) || !units_busy(area, first, last));
+	latency_add(&area->tracker->latency, ktime_get_ns() - begin);
+	return true;
+}

@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The difference storage: where it is, and which of its sectors are free. Space
+ * is given out from the front to the back, so copies that are made one after the
+ * other lie one behind the other; space that comes free is used again first.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+#include <linux/falloc.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/namei.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include "diff_storage.h"
+#include "params.h"
+
+/* The least by which it is worth while to grow: 1 MiB. */
+#define GROW_LEAST	2048
+
+/**
+ * struct space - free sectors that were used before
+ * @node: in the tree
+ * @sector: first of them
+ * @count: how many
+ */
+struct space {
+	struct rb_node node;
+	sector_t sector;
+	sector_t count;
+};
+
+/*
+ * Space.
+ */
+
+static struct space *space_entry(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct space, node);
+}
+
+static bool storage_wants_growth(struct diff_storage *s)
+{
+	return s->file && !s->growing && !s->grow_error && s->allocated < s->limit;
+}
+
+static void storage_check_watermark(struct diff_storage *s)
+{
+	if (!s->watermark || s->used < s->watermark)
+		return;
+	s->watermark = 0;
+	s->watermark_event.data.watermark.used_sect = s->used;
+	s->watermark_event.data.watermark.limit_sect = s->limit;
+	event_queue_push(s->events, &s->watermark_event, BLKSNAP_EVENT_CODE_WATERMARK);
+}
+
+/**
+ * diff_storage_alloc - take space
+ * @s: the storage
+ * @want: sectors, as many as could be used
+ * @at: if not zero, the only sector that the space may begin at
+ * @sector: first sector of the space
+ *
+ * Return: sectors that were found in one piece, at most @want; 0 for none.
+ */
+sector_t diff_storage_alloc(struct diff_storage *s, sector_t want, sector_t at,
+			    sector_t *sector)
+{
+	struct space *space, *used_up = NULL;
+	sector_t count = 0;
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->lock, flags);
+	space = space_entry(rb_first(&s->freed));
+	*sector = space ? space->sector : s->next;
+	if (at && at != *sector)
+		goto unlock;
+	count = min(want, space ? space->count : s->allocated - s->next);
+	if (space) {
+		space->sector += count;
+		space->count -= count;
+		if (!space->count) {
+			rb_erase(&space->node, &s->freed);
+			used_up = space;
+		}
+	} else {
+		s->next += count;
+	}
+	s->used += count;
+	storage_check_watermark(s);
+	if (s->allocated - s->used < param_diff_storage_minimum() / 2 &&
+	    storage_wants_growth(s)) {
+		s->growing = true;
+		queue_work(s->wq, &s->grow_work);
+	}
+unlock:
+	spin_unlock_irqrestore(&s->lock, flags);
+	kfree(used_up);
+	return count;
+}
+
+/* Puts @space into the tree, merged with its neighbours; returns what to kfree. */
+static struct space *space_insert(struct rb_root *root, struct space *space)
+{
+	struct rb_node **p = &root->rb_node, *parent = NULL;
+	struct space *prev = NULL, *next = NULL;
+
+	while (*p) {
+		struct space *other = space_entry(*p);
+
+		parent = *p;
+		if (space->sector < other->sector) {
+			next = other;
+			p = &parent->rb_left;
+		} else {
+			prev = other;
+			p = &parent->rb_right;
+		}
+	}
+	if (next && space->sector + space->count == next->sector) {
+		next->sector = space->sector;
+		next->count += space->count;
+		if (!prev || prev->sector + prev->count != next->sector)
+			return space;
+		prev->count += next->count;
+		rb_erase(&next->node, root);
+		kfree(space);
+		return next;
+	}
+	if (prev && prev->sector + prev->count == space->sector) {
+		prev->count += space->count;
+		return space;
+	}
+	rb_link_node(&space->node, parent, p);
+	rb_insert_color(&space->node, root);
+	return NULL;
+}
+
+/**
+ * diff_storage_free - give space back
+ * @s: the storage
+ * @sector: first sector; nobody reads or writes there any more
+ * @count: sectors
+ *
+ * For want of memory it may stay unused until the snapshot is destroyed.
+ */
+void diff_storage_free(struct diff_storage *s, sector_t sector, sector_t count)
+{
+	struct space *space, *unused = NULL;
+	unsigned long flags;
+
+	if (!count)
+		return;
+	space = kmalloc(sizeof(*space), GFP_NOIO | __GFP_NOWARN);
+	if (space) {
+		space->sector = sector;
+		space->count = count;
+	}
+	spin_lock_irqsave(&s->lock, flags);
+	if (space) {
+		unused = space_insert(&s->freed, space);
+		s->used -= count;
+	}
+	spin_unlock_irqrestore(&s->lock, flags);
+	kfree(unused);
+}
+
+/**
+ * diff_storage_no_space - tell that space was wanted in vain
+ * @s: the storage
+ * @count: sectors wanted
+ */
+void diff_storage_no_space(struct diff_storage *s, sector_t count)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->lock, flags);
+	if (s->no_space_event.data.no_space.requested_nr_sect) {
+		spin_unlock_irqrestore(&s->lock, flags);
+		return;
+	}
+	s->no_space_event.data.no_space.requested_nr_sect = count;
+	spin_unlock_irqrestore(&s->lock, flags);
+	pr_err("difference storage is full: %llu of at most %llu sectors are allocated, %llu more are needed\n",
+	       (u64)s->allocated, (u64)s->limit, (u64)count);
+	event_queue_push(s->events, &s->no_space_event, BLKSNAP_EVENT_CODE_NO_SPACE);
+}
+
+void diff_storage_set_watermark(struct diff_storage *s, sector_t used)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->lock, flags);
+	s->watermark = used;
+	storage_check_watermark(s);
+	spin_unlock_irqrestore(&s->lock, flags);
+}
+
+/*
+ * Growth.
+ */
+
+/* Makes the file larger by up to @count sectors; returns sectors or an errno. */
+static s64 storage_extend(struct diff_storage *s, sector_t count)
+{
+	loff_t end = (loff_t)s->allocated << SECTOR_SHIFT;
+	int ret = 0;
+
+	while (!s->sparse) {
+		ret = vfs_fallocate(s->file, 0, end, (loff_t)count << SECTOR_SHIFT);
+		if (!ret)
+			break;
+		if (ret == -EOPNOTSUPP && !s->allocated)
+			s->sparse = true;
+		else if ((ret == -ENOSPC || ret == -EFBIG) && count > GROW_LEAST)
+			count = max_t(sector_t, count / 2, GROW_LEAST);
+		else
+			return ret;
+	}
+	return count;
+}
+
+static void storage_grow_work(struct work_struct *work)
+{
+	struct diff_storage *s = container_of(work, struct diff_storage, grow_work);
+	unsigned int noio = memalloc_noio_save();
+	s64 count;
+
+	count = storage_extend(s, min_t(sector_t, param_diff_storage_minimum(),
+					s->limit - s->allocated));
+	memalloc_noio_restore(noio);
+	if (count < 0)
+		pr_err("difference storage cannot grow beyond %llu sectors, of at most %llu: error %lld\n",
+		       (u64)s->allocated, (u64)s->limit, count);
+	spin_lock_irq(&s->lock);
+	if (count < 0)
+		s->grow_error = count;
+	else
+		s->allocated += count;
+	s->growing = false;
+	spin_unlock_irq(&s->lock);
+	queue_work(s->wq, &s->store_work);
+}
+
+/**
+ * diff_storage_grow - see whether space can be expected
+ * @s: a storage without space
+ *
+ * Return: true if there will be more; @s->store_work is queued then.
+ */
+bool diff_storage_grow(struct diff_storage *s)
+{
+	bool growing;
+
+	spin_lock_irq(&s->lock);
+	if (storage_wants_growth(s)) {
+		s->growing = true;
+		queue_work(s->wq, &s->grow_work);
+	}
+	growing = s->growing;
+	spin_unlock_irq(&s->lock);
+	return growing;
+}
+
+/*
+ * Opening and closing.
+ */
+
+static int storage_open_file(struct diff_storage *s, const char *path, int flags)
+{
+	struct inode *inode;
+	s64 count;
+
+	s->file = filp_open(path, flags | O_RDWR | O_LARGEFILE, 0600);
+	if (IS_ERR(s->file)) {
+		int ret = PTR_ERR(s->file);
+
+		s->file = NULL;
+		return ret;
+	}
+	inode = file_inode(s->file);
+	if (!S_ISREG(inode->i_mode))
+		return -EINVAL;
+	if (IS_SWAPFILE(inode))
+		return -ETXTBSY;
+	s->in_memory = inode->i_sb->s_magic == TMPFS_MAGIC;
+	s->sparse = s->in_memory;
+	if (!s->in_memory && compat_file_can_direct(s->file))
+		s->file->f_flags |= O_DIRECT;
+	s->allocated = i_size_read(inode) >> SECTOR_SHIFT;
+	s->allocated = round_down(s->allocated, PAGE_SIZE >> SECTOR_SHIFT);
+	if (s->allocated > s->limit)
+		return -ENOSPC;
+	if (s->allocated)
+		return 0;
+	count = storage_extend(s, min_t(sector_t, param_diff_storage_minimum(), s->limit));
+	if (count < 0)
+		return count;
+	s->allocated = count;
+	return 0;
+}
+
+static int storage_open_bdev(struct diff_storage *s, const char *path)
+{
+	int ret = compat_bdev_open(&s->bdev, path, s);
+
+	if (ret)
+		return ret;
+	s->allocated = min(s->limit, bdev_nr_sectors(s->bdev.bdev));
+	s->allocated = round_down(s->allocated, PAGE_SIZE >> SECTOR_SHIFT);
+	return s->allocated ? 0 : -ENOSPC;
+}
+
+static int storage_open(struct diff_storage *s, const char *path)
+{
+	struct path at;
+	umode_t mode;
+	int ret;
+
+	if (!*path)
+		return -ENOENT;
+	ret = kern_path(path, LOOKUP_FOLLOW, &at);
+	if (ret)
+		return ret;
+	mode = d_backing_inode(at.dentry)->i_mode;
+	path_put(&at);
+	if (S_ISBLK(mode))
+		return storage_open_bdev(s, path);
+	if (S_ISDIR(mode))
+		return storage_open_file(s, path, O_TMPFILE | O_EXCL);
+	if (S_ISREG(mode))
+		return storage_open_file(s, path, 0);
+	return -EINVAL;
+}
+
+/* Regular files that serve as storage, so that none serves twice. */
+static DEFINE_MUTEX(storage_files_lock);
+static LIST_HEAD(storage_files);
+
+struct storage_file {
+	struct list_head link;
+	const struct inode *inode;
+};
+
+static int storage_claim(struct diff_storage *s)
+{
+	struct storage_file *claim, *other;
+	int ret = 0;
+
+	if (!s->file)
+		return 0;
+	claim = kmalloc(sizeof(*claim), GFP_KERNEL);
+	if (!claim)
+		return -ENOMEM;
+	claim->inode = file_inode(s->file);
+	mutex_lock(&storage_files_lock);
+	list_for_each_entry(other, &storage_files, link)
+		if (other->inode == claim->inode)
+			ret = -EBUSY;
+	if (!ret)
+		list_add(&claim->link, &storage_files);
+	mutex_unlock(&storage_files_lock);
+	if (ret)
+		kfree(claim);
+	return ret;
+}
+
+static void storage_unclaim(struct diff_storage *s)
+{
+	struct storage_file *claim, *next;
+
+	mutex_lock(&storage_files_lock);
+	list_for_each_entry_safe(claim, next, &storage_files, link) {
+		if (s->file && claim->inode == file_inode(s->file)) {
+			list_del(&claim->link);
+			kfree(claim);
+		}
+	}
+	mutex_unlock(&storage_files_lock);
+}
+
+static void storage_release(struct diff_storage *s)
+{
+	struct space *space, *next;
+
+	rbtree_postorder_for_each_entry_safe(space, next, &s->freed, node)
+		kfree(space);
+	if (s->file)
+		fput(s->file);
+	compat_bdev_close(&s->bdev);
+	kfree(s);
+}
+
+/**
+ * diff_storage_open - open the storage of a new snapshot
+ * @path: directory, regular file or block device
+ * @limit: most sectors that it may take
+ * @events: of the snapshot
+ *
+ * Return: the storage, or an ERR_PTR: -EINVAL for another kind of file, -ENOSPC if
+ * the limit is below what the file takes already, -EBUSY if it is in use, or
+ * what opening it says.
+ */
+struct diff_storage *diff_storage_open(const char *path, sector_t limit,
+				       struct event_queue *events)
+{
+	struct diff_storage *s;
+	int ret;
+
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	s->events = events;
+	s->limit = round_down(limit, PAGE_SIZE >> SECTOR_SHIFT);
+	s->freed = RB_ROOT;
+	spin_lock_init(&s->lock);
+	INIT_LIST_HEAD(&s->no_space_event.link);
+	INIT_LIST_HEAD(&s->watermark_event.link);
+	INIT_WORK(&s->grow_work, storage_grow_work);
+	ret = s->limit ? storage_open(s, path) : -ENOSPC;
+	if (ret)
+		goto release;
+	ret = storage_claim(s);
+	if (ret)
+		goto release;
+	ret = store_init(s);
+	if (ret)
+		goto unclaim;
+	return s;
+unclaim:
+	storage_unclaim(s);
+release:
+	storage_release(s);
+	return ERR_PTR(ret);
+}
+
+/**
+ * diff_storage_close - the end of a storage
+ * @s: a storage that no diff area uses any more
+ */
+void diff_storage_close(struct diff_storage *s)
+{
+	store_exit(s);
+	storage_unclaim(s);
+	storage_release(s);
+}
+
+static bool same_disk_space(struct block_device *a, struct block_device *b)
+{
+	if (a == b)
+		return true;
+	return a->bd_disk == b->bd_disk && (!bdev_is_partition(a) || !bdev_is_partition(b));
+}
+
+/**
+ * diff_storage_is_on - whether a device holds the storage
+ * @s: the storage
+ * @bdev: the device
+ *
+ * Sees what lies directly on the device, its partitions or the disk that it is a
+ * partition of. What lies there by way of other devices shows when it is used.
+ */
+bool diff_storage_is_on(struct diff_storage *s, struct block_device *bdev)
+{
+	struct block_device *on = s->bdev.bdev;
+
+	if (s->file)
+		on = file_inode(s->file)->i_sb->s_bdev;
+	return on && same_disk_space(on, bdev);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _BLKSNAP_DIFF_STORAGE_H
+#define _BLKSNAP_DIFF_STORAGE_H
+
+#include <linux/list.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include "compat.h"
+#include "events.h"
+
+struct copy;
+struct diff_area;
+
+/**
+ * struct diff_storage - where a snapshot keeps what was overwritten
+ * @events: of the snapshot
+ * @file: regular file, or NULL
+ * @bdev: block device, or an empty one
+ * @sparse: the file needs no allocation ahead: it takes space as it is written
+ * @in_memory: a read of @file does not wait for a device
+ * @lock: protects what follows
+ * @limit: most sectors that it may take
+ * @allocated: sectors that it has taken
+ * @used: of those, the ones that hold copies
+ * @next: sectors from here on to @allocated were never used
+ * @freed: struct space, used and free again, by sector
+ * @growing: @grow_work is about to add to @allocated
+ * @grow_error: it could not
+ * @watermark: @used at which an event is due; 0 for none
+ * @no_space_event: sent once
+ * @watermark_event: sent once for each value of @watermark
+ * @queue: struct copy, waiting to be stored
+ * @pending: bytes of copies in memory, from before they are read to stored
+ * @pending_max: bytes
+ * @progress: when the last copy was stored or given up, in jiffies
+ * @room: where those wait that would exceed @pending_max
+ * @idle: struct batch, not in use
+ * @done: struct batch, written
+ * @batches: memory of all batches
+ * @wq: for what follows
+ * @store_work: stores what is queued
+ * @grow_work: makes the file larger
+ * @task: that runs @store_work
+ * @stopped: the snapshot is going
+ */
+struct diff_storage {
+	struct event_queue *events;
+	struct file *file;
+	struct compat_bdev bdev;
+	bool sparse;
+	bool in_memory;
+	spinlock_t lock;
+	sector_t limit;
+	sector_t allocated;
+	sector_t used;
+	sector_t next;
+	struct rb_root freed;
+	bool growing;
+	int grow_error;
+	sector_t watermark;
+	struct event no_space_event;
+	struct event watermark_event;
+	struct list_head queue;
+	size_t pending;
+	size_t pending_max;
+	unsigned long progress;
+	wait_queue_head_t room;
+	struct list_head idle;
+	struct list_head done;
+	struct batch *batches;
+	struct workqueue_struct *wq;
+	struct work_struct store_work;
+	struct work_struct grow_work;
+	struct task_struct *task;
+};
+
+struct diff_storage *diff_storage_open(const char *path, sector_t limit,
+				       struct event_queue *events);
+void diff_storage_close(struct diff_storage *s);
+bool diff_storage_is_on(struct diff_storage *s, struct block_device *bdev);
+
+/* Space. */
+sector_t diff_storage_alloc(struct diff_storage *s, sector_t want, sector_t at,
+			    sector_t *sector);
+void diff_storage_free(struct diff_storage *s, sector_t sector, sector_t count);
+bool diff_storage_grow(struct diff_storage *s);
+void diff_storage_no_space(struct diff_storage *s, sector_t count);
+void diff_storage_set_watermark(struct diff_storage *s, sector_t used);
+
+/* Copies on their way into the storage; store.c. */
+int store_init(struct diff_storage *s);
+void store_exit(struct diff_storage *s);
+int store_reserve(struct diff_storage *s, struct diff_area *area, size_t bytes, bool wait);
+void store_unreserve(struct diff_storage *s, size_t bytes);
+void store_queue(struct diff_storage *s, struct copy *copy);
+void store_flush(struct diff_storage *s);
+
+#endif /* _BLKSNAP_DIFF_STORAGE_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _BLKSNAP_IMAGE_H
+#define _BLKSNAP_IMAGE_H
+
+#include <linux/blkdev.h>
+#include <linux/workqueue.h>
+
+struct diff_area;
+
+/**
+ * struct image - the block device that shows a device as it was at the take
+ * @disk: the disk
+ * @area: what is kept
+ * @lock: protects @writes
+ * @writes: bios that change the image, in order
+ * @write_work: handles them one by one
+ */
+struct image {
+	struct gendisk *disk;
+	struct diff_area *area;
+	spinlock_t lock;
+	struct bio_list writes;
+	struct work_struct write_work;
+};
+
+int image_init(void);
+void image_exit(void);
+struct image *image_create(struct diff_area *area);
+void image_remove(struct image *image);
+bool image_is(const struct gendisk *disk);
+
+#endif /* _BLKSNAP_IMAGE_H */

@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which units of a device are kept, and where. Units that are kept together make a
+ * piece; no piece reaches beyond its chunk, and the chunks are spread over shards
+ * with a lock each. What is not in a piece is on the source still, or was released.
+ *
+ * A copy is known to pieces by its address only: what has become of its units in
+ * the meantime shows by whether their pieces still point to it.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/hash.h>
+#include <linux/slab.h>
+#include "diff_area.h"
+#include "diff_storage.h"
+
+static struct kmem_cache *piece_cache;
+
+int __init pieces_init(void)
+{
+	piece_cache = KMEM_CACHE(piece, 0);
+	return piece_cache ? 0 : -ENOMEM;
+}
+
+void pieces_exit(void)
+{
+	kmem_cache_destroy(piece_cache);
+}
+
+static struct piece *piece_alloc(void)
+{
+	return kmem_cache_zalloc(piece_cache, GFP_NOIO | __GFP_NOWARN);
+}
+
+static void piece_free(struct piece *piece)
+{
+	if (piece)
+		kmem_cache_free(piece_cache, piece);
+}
+
+static struct shard *shard_of(struct diff_area *area, u64 unit)
+{
+	return &area->shards[hash_64(unit >> area->chunk_shift, SHARD_BITS)];
+}
+
+/*
+ * A shard, with its lock held.
+ */
+
+static struct piece *piece_entry(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct piece, node);
+}
+
+static u64 piece_last(const struct piece *p)
+{
+	return p->unit + p->count - 1;
+}
+
+/* The first piece that does not end before @unit. */
+static struct piece *shard_find(struct shard *sh, u64 unit)
+{
+	struct rb_node *node = sh->pieces.rb_node;
+	struct piece *found = NULL;
+
+	while (node) {
+		struct piece *p = piece_entry(node);
+
+		if (piece_last(p) >= unit) {
+			found = p;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return found;
+}
+
+static struct piece *shard_next(struct piece *p)
+{
+	return piece_entry(rb_next(&p->node));
+}
+
+static void shard_insert(struct shard *sh, struct piece *piece)
+{
+	struct rb_node **p = &sh->pieces.rb_node, *parent = NULL;
+
+	while (*p) {
+		parent = *p;
+		p = piece->unit < piece_entry(parent)->unit ? &parent->rb_left :
+							      &parent->rb_right;
+	}
+	rb_link_node(&piece->node, parent, p);
+	rb_insert_color(&piece->node, &sh->pieces);
+}
+
+/* Makes a piece begin at @unit if one reaches across; false without a spare one. */
+static bool shard_split(struct diff_area *area, struct shard *sh, u64 unit,
+			struct piece **spare)
+{
+	struct piece *p = shard_find(sh, unit), *rest;
+
+	if (!p || p->unit >= unit)
+		return true;
+	rest = *spare;
+	if (!rest)
+		return false;
+	*spare = NULL;
+	rest->unit = unit;
+	rest->count = piece_last(p) - unit + 1;
+	rest->copy = p->copy;
+	rest->sector = p->sector + ((unit - p->unit) << area->unit_shift);
+	p->count = unit - p->unit;
+	shard_insert(sh, rest);
+	return true;
+}
+
+static bool pieces_adjoin(struct diff_area *area, struct piece *a, struct piece *b)
+{
+	return !a->copy && !b->copy && piece_last(a) + 1 == b->unit &&
+	       b->unit <= diff_area_chunk_last(area, a->unit) &&
+	       a->sector + ((sector_t)a->count << area->unit_shift) == b->sector;
+}
+
+/* Merges what adjoins in the storage, from the piece before @unit to @last. */
+static struct piece *shard_merge(struct diff_area *area, struct shard *sh, u64 unit,
+				 u64 last)
+{
+	struct piece *p = shard_find(sh, unit ? unit - 1 : 0), *next, *freed = NULL;
+
+	while (p && p->unit <= last) {
+		next = shard_next(p);
+		if (!next || !pieces_adjoin(area, p, next)) {
+			p = next;
+			continue;
+		}
+		p->count += next->count;
+		rb_erase(&next->node, &sh->pieces);
+		next->next = freed;
+		freed = next;
+	}
+	return freed;
+}
+
+static void piece_list_free(struct piece *list)
+{
+	while (list) {
+		struct piece *next = list->next;
+
+		piece_free(list);
+		list = next;
+	}
+}
+
+/*
+ * Released ranges.
+ */
+
+/* Whether @unit is released; @last becomes the last unit of which the same holds. */
+static bool unit_released(struct diff_area *area, u64 unit, u64 *last)
+{
+	MA_STATE(mas, &area->released, unit, unit);
+	void *entry;
+
+	*last = U64_MAX;
+	if (likely(!READ_ONCE(area->releasing)))
+		return false;
+	rcu_read_lock();
+	entry = mas_walk(&mas);
+	*last = mas.last;
+	rcu_read_unlock();
+	return entry;
+}
+
+/* Adds to what is released, as one range with what adjoins. */
+static int released_add(struct diff_area *area, u64 first, u64 last)
+{
+	u64 end;
+
+	if (first) {
+		MA_STATE(before, &area->released, first - 1, first - 1);
+
+		rcu_read_lock();
+		if (mas_walk(&before))
+			first = before.index;
+		rcu_read_unlock();
+	}
+	if (unit_released(area, last + 1, &end))
+		last = end;
+	WRITE_ONCE(area->releasing, true);
+	return mtree_store_range(&area->released, first, last, xa_mk_value(1),
+				 GFP_NOIO | __GFP_NOWARN);
+}
+
+/*
+ * For writers.
+ */
+
+/**
+ * pieces_find_gap - look for units that would have to be kept
+ * @area: the area
+ * @first: where to begin; then the first unit of the gap
+ * @last: where to end, in the same chunk
+ * @gap_last: last unit of the gap
+ *
+ * Return: whether there is one.
+ */
+bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last)
+{
+	struct shard *sh = shard_of(area, last);
+	u64 unit = *first, end;
+	struct piece *p;
+	bool found = false;
+
+	spin_lock(&sh->lock);
+	p = shard_find(sh, unit);
+	while (unit <= last) {
+		if (p && p->unit <= unit) {
+			unit = piece_last(p) + 1;
+			p = shard_next(p);
+			continue;
+		}
+		if (unit_released(area, unit, &end)) {
+			if (end >= last)
+				break;
+			unit = end + 1;
+			p = shard_find(sh, unit);
+			continue;
+		}
+		*first = unit;
+		*gap_last = min3(last, end, p ? p->unit - 1 : last);
+		found = true;
+		break;
+	}
+	spin_unlock(&sh->lock);
+	return found;
+}
+
+/**
+ * pieces_busy - whether someone else is about to keep units
+ * @area: the area
+ * @first: first unit
+ * @last: last unit, in the same chunk
+ *
+ * Return: true if the source must not be overwritten there yet.
+ */
+bool pieces_busy(struct diff_area *area, u64 first, u64 last)
+{
+	struct shard *sh = shard_of(area, last);
+	struct piece *p;
+	bool busy = false;
+
+	spin_lock(&sh->lock);
+	for (p = shard_find(sh, first); p && p->unit <= last && !busy; p = shard_next(p))
+		busy = p->copy && p->copy->state != COPY_SETTLED;
+	spin_unlock(&sh->lock);
+	return busy;
+}
+
+/**
+ * pieces_claim - announce that units are going to be kept
+ * @area: the area
+ * @copy: takes their data; made smaller if others were faster
+ *
+ * Return: 0; -EBUSY if nothing is left to keep where @copy begins, -ENOMEM.
+ */
+int pieces_claim(struct diff_area *area, struct copy *copy)
+{
+	struct shard *sh = shard_of(area, copy->unit);
+	struct piece *piece = piece_alloc(), *p;
+
+	if (!piece)
+		return -ENOMEM;
+	spin_lock(&sh->lock);
+	p = shard_find(sh, copy->unit);
+	if (p && p->unit <= copy->unit) {
+		spin_unlock(&sh->lock);
+		piece_free(piece);
+		return -EBUSY;
+	}
+	if (p && p->unit < copy->unit + copy->count)
+		copy->count = p->unit - copy->unit;
+	piece->unit = copy->unit;
+	piece->count = copy->count;
+	piece->copy = copy;
+	shard_insert(sh, piece);
+	spin_unlock(&sh->lock);
+	return 0;
+}
+
+void pieces_set_state(struct diff_area *area, struct copy *copy, enum copy_state state)
+{
+	struct shard *sh = shard_of(area, copy->unit);
+
+	spin_lock(&sh->lock);
+	copy->state = state;
+	spin_unlock(&sh->lock);
+	if (wq_has_sleeper(&area->wait))
+		wake_up_all(&area->wait);
+}
+
+/* Forgets the units of a copy that comes to nothing; the area is corrupted. */
+void pieces_drop(struct diff_area *area, struct copy *copy)
+{
+	struct shard *sh = shard_of(area, copy->unit);
+	struct piece *p, *next, *freed = NULL;
+	u64 last = copy->unit + copy->count - 1;
+
+	spin_lock(&sh->lock);
+	for (p = shard_find(sh, copy->unit); p && p->unit <= last; p = next) {
+		next = shard_next(p);
+		if (p->copy != copy)
+			continue;
+		rb_erase(&p->node, &sh->pieces);
+		p->next = freed;
+		freed = p;
+	}
+	spin_unlock(&sh->lock);
+	piece_list_free(freed);
+	wake_up_all(&area->wait);
+}
+
+/*
+ * For the storage.
+ */
+
+#define HOLES_MAX	16
+
+/**
+ * struct holes - parts of a stored copy that nobody wants any more
+ * @nr: elements of @hole
+ * @hole: in units from the beginning of what was stored
+ *
+ * More than fit are left in the storage unused.
+ */
+struct holes {
+	unsigned int nr;
+	struct {
+		u32 offset;
+		u32 count;
+	} hole[HOLES_MAX];
+};
+
+static void holes_add(struct holes *holes, u64 offset, u64 count)
+{
+	if (!count || holes->nr == HOLES_MAX)
+		return;
+	holes->hole[holes->nr].offset = offset;
+	holes->hole[holes->nr].count = count;
+	holes->nr++;
+}
+
+static void shard_stored(struct diff_area *area, struct shard *sh, struct copy *copy,
+			 u64 first, u64 last, sector_t sector, struct holes *holes)
+{
+	struct piece *p;
+	u64 unit = first;
+
+	for (p = shard_find(sh, first); p && p->unit <= last; p = shard_next(p)) {
+		if (p->copy != copy)
+			continue;
+		holes_add(holes, unit - first, p->unit - unit);
+		p->sector = sector + ((p->unit - first) << area->unit_shift);
+		p->copy = NULL;
+		unit = piece_last(p) + 1;
+	}
+	holes_add(holes, unit - first, last + 1 - unit);
+}
+
+/**
+ * pieces_stored - units of a copy are in the storage
+ * @area: the area
+ * @copy: the copy
+ * @offset: of the first unit in the copy
+ * @count: units
+ * @sector: where in the storage; what is not needed of it is given back
+ *
+ * Return: 0 or -ENOMEM; then nothing has changed.
+ */
+int pieces_stored(struct diff_area *area, struct copy *copy, u32 offset, u32 count,
+		  sector_t sector)
+{
+	struct shard *sh = shard_of(area, copy->unit);
+	u64 first = copy->unit + offset, last = first + count - 1;
+	struct piece *spare[2] = {}, *freed;
+	struct holes holes = {};
+	unsigned int i;
+
+	spin_lock(&sh->lock);
+	while (!shard_split(area, sh, first, &spare[0]) ||
+	       !shard_split(area, sh, last + 1, &spare[1])) {
+		spin_unlock(&sh->lock);
+		for (i = 0; i < 2; i++) {
+			if (!spare[i])
+				spare[i] = piece_alloc();
+			if (!spare[i]) {
+				piece_free(spare[0]);
+				return -ENOMEM;
+			}
+		}
+		spin_lock(&sh->lock);
+	}
+	shard_stored(area, sh, copy, first, last, sector, &holes);
+	freed = shard_merge(area, sh, first, last);
+	spin_unlock(&sh->lock);
+
+	piece_list_free(freed);
+	piece_free(spare[0]);
+	piece_free(spare[1]);
+	for (i = 0; i < holes.nr; i++)
+		diff_storage_free(area->storage,
+				  sector + ((sector_t)holes.hole[i].offset << area->unit_shift),
+				  (sector_t)holes.hole[i].count << area->unit_shift);
+	return 0;
+}
+
+/*
+ * For the image.
+ */
+
+/* Takes the pieces of a range out of a shard; NULL with *ret set if it could not. */
+static struct piece *shard_remove(struct diff_area *area, struct shard *sh, u64 first,
+				  u64 last, struct piece *insert, int *ret)
+{
+	struct piece *spare[2] = {}, *p, *next, *removed = NULL;
+	unsigned int i;
+
+	*ret = 0;
+	spin_lock(&sh->lock);
+	while (!shard_split(area, sh, first, &spare[0]) ||
+	       !shard_split(area, sh, last + 1, &spare[1])) {
+		spin_unlock(&sh->lock);
+		for (i = 0; i < 2; i++) {
+			if (!spare[i])
+				spare[i] = piece_alloc();
+			if (!spare[i])
+				*ret = -ENOMEM;
+		}
+		if (*ret)
+			goto out;
+		spin_lock(&sh->lock);
+	}
+	for (p = shard_find(sh, first); p && p->unit <= last; p = next) {
+		next = shard_next(p);
+		rb_erase(&p->node, &sh->pieces);
+		p->next = removed;
+		removed = p;
+	}
+	if (insert)
+		shard_insert(sh, insert);
+	spin_unlock(&sh->lock);
+out:
+	piece_free(spare[0]);
+	piece_free(spare[1]);
+	return removed;
+}
+
+/* Gives the storage of pieces back that were taken out; nobody reads them now. */
+static void pieces_discard(struct diff_area *area, struct piece *list)
+{
+	struct piece *p;
+
+	for (p = list; p; p = p->next)
+		if (!p->copy)
+			diff_storage_free(area->storage, p->sector,
+					  (sector_t)p->count << area->unit_shift);
+	piece_list_free(list);
+}
+
+/**
+ * pieces_replace - what was kept of some units gives way to other data
+ * @area: the area
+ * @first: first unit
+ * @last: last unit, in the same chunk
+ * @copy: their data, for exactly these units
+ *
+ * Waits for those who read the units. One task at a time.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pieces_replace(struct diff_area *area, u64 first, u64 last, struct copy *copy)
+{
+	struct piece *piece = piece_alloc(), *removed;
+	int ret;
+
+	if (!piece)
+		return -ENOMEM;
+	piece->unit = first;
+	piece->count = last - first + 1;
+	piece->copy = copy;
+	removed = shard_remove(area, shard_of(area, first), first, last, piece, &ret);
+	if (ret) {
+		piece_free(piece);
+		return ret;
+	}
+	diff_area_readers_wait(area, first, last);
+	pieces_discard(area, removed);
+	return 0;
+}
+
+/* Takes out pieces of a range, shard by shard, or chunk by chunk if these are fewer. */
+static struct piece *range_remove(struct diff_area *area, u64 first, u64 last, int *ret)
+{
+	u64 chunks = (last >> area->chunk_shift) - (first >> area->chunk_shift) + 1;
+	struct piece *list = NULL, *p, *next;
+	u64 unit = first;
+	unsigned int i, n = min_t(u64, chunks, SHARDS);
+
+	*ret = 0;
+	for (i = 0; i < n && !*ret; i++) {
+		struct shard *sh = chunks < SHARDS ? shard_of(area, unit) : &area->shards[i];
+		u64 from = chunks < SHARDS ? unit : first;
+		u64 to = chunks < SHARDS ? min(last, diff_area_chunk_last(area, unit)) : last;
+
+		for (p = shard_remove(area, sh, from, to, NULL, ret); p; p = next) {
+			next = p->next;
+			p->next = list;
+			list = p;
+		}
+		unit = to + 1;
+	}
+	return list;
+}
+
+/**
+ * pieces_release - some units need not be kept any longer
+ * @area: the area
+ * @first: first unit
+ * @last: last unit
+ *
+ * Costs what was kept of the range, whatever its size. One task at a time.
+ *
+ * Return: 0 or -ENOMEM; the range counts as released then, or not at all.
+ */
+int pieces_release(struct diff_area *area, u64 first, u64 last)
+{
+	struct piece *removed;
+	int ret;
+
+	ret = released_add(area, first, last);
+	if (ret)
+		return ret;
+	/* What is left for want of memory is not read, and goes with the area. */
+	removed = range_remove(area, first, last, &ret);
+	diff_area_readers_wait(area, first, last);
+	pieces_discard(area, removed);
+	return 0;
+}
+
+/**
+ * pieces_lookup - where the data of a unit is, and of those that follow
+ * @area: the area; for SOURCE the caller is one of its readers
+ * @first: the unit
+ * @last: up to which is asked, in the same chunk
+ * @run: what was found
+ */
+void pieces_lookup(struct diff_area *area, u64 first, u64 last, struct unit_run *run)
+{
+	struct shard *sh = shard_of(area, first);
+	struct piece *p;
+	u64 end;
+
+	run->copy = NULL;
+	run->sector = 0;
+	spin_lock(&sh->lock);
+	if (unit_released(area, first, &end)) {
+		run->place = UNIT_RELEASED;
+		run->last = min(last, end);
+		goto unlock;
+	}
+	last = min(last, end);
+	p = shard_find(sh, first);
+	if (!p || p->unit > first) {
+		run->place = UNIT_SOURCE;
+		run->last = p ? min(last, p->unit - 1) : last;
+		goto unlock;
+	}
+	run->last = min(last, piece_last(p));
+	if (!p->copy) {
+		run->place = UNIT_STORAGE;
+		run->sector = p->sector + ((first - p->unit) << area->unit_shift);
+	} else if (p->copy->state == COPY_READING) {
+		run->place = UNIT_SOURCE;
+	} else {
+		run->place = UNIT_COPY;
+		run->copy = p->copy;
+		copy_get(run->copy);
+	}
+unlock:
+	spin_unlock(&sh->lock);
+}
+
+/* The area is not in use any more. */
+void pieces_destroy(struct diff_area *area)
+{
+	struct piece *p, *next;
+	unsigned int i;
+
+	for (i = 0; i < SHARDS; i++)
+		rbtree_postorder_for_each_entry_safe(p, next, &area->shards[i].pieces, node)
+			piece_free(p);
+	mtree_destroy(&area->released);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _BLKSNAP_TRACKER_H
+#define _BLKSNAP_TRACKER_H
+
+#include <linux/blk-filter.h>
+#include <linux/kref.h>
+#include <linux/mempool.h>
+#include <linux/mutex.h>
+#include <linux/srcu.h>
+#include <linux/workqueue.h>
+#include "cbt_map.h"
+#include "gate.h"
+#include "stat.h"
+
+struct diff_area;
+struct snapshot;
+
+/**
+ * struct tracker - the filter on one device
+ * @flt: attached to the device
+ * @kref: held by the attachment, and by the snapshot that the device is in
+ * @gate: what writes go through
+ * @map: change map; another one takes its place with the gate closed and @lock held
+ * @area: where overwritten data is kept while a snapshot is held, or NULL
+ * @area_srcu: those who use @area
+ * @async: the driver may complete writes after it has returned, and has no
+ *	queue that could be drained
+ * @inflight: struct inflight, for each write to an @async device
+ * @resized: capacity differed from the map's; told of already
+ * @threshold: changed blocks at which an event is due; 0 for none
+ * @threshold_told: it was sent in this epoch
+ * @latency: of waits for copies
+ * @lock: maps as against take; never waits for I/O
+ * @snapshot: that the device is in; under the lock of all snapshots
+ * @detaching: the user's detach has been consented to; same lock
+ * @gone: the device is not there any more; same lock
+ * @writes_base: sectors written by the last take
+ * @free_work: frees it once no write is under way
+ */
+struct tracker {
+	struct blkfilter flt;
+	struct kref kref;
+	struct gate gate;
+	struct cbt_map *map;
+	struct diff_area __rcu *area;
+	struct srcu_struct area_srcu;
+	bool async;
+	mempool_t inflight;
+	unsigned long resized;
+	unsigned long threshold;
+	unsigned long threshold_told;
+	struct latency_stat latency;
+	struct mutex lock;
+	struct snapshot *snapshot;
+	bool detaching;
+	bool gone;
+	u64 sectors_base;
+	struct delayed_work free_work;
+};
+
+int tracker_init(void);
+void tracker_exit(void);
+
+struct tracker *tracker_get(struct tracker *t);
+void tracker_put(struct tracker *t);
+void tracker_check_size(struct tracker *t);
+void tracker_check_threshold(struct tracker *t);
+void tracker_totals(struct tracker *t, u64 *writes, u64 *sectors);
+
+/* Control commands of the filter. */
+long tracker_ctl(struct blkfilter *flt, unsigned int cmd, u8 __user *buf, u32 *plen);
+
+static inline struct tracker *to_tracker(struct blkfilter *flt)
+{
+	return container_of(flt, struct tracker, flt);
+}
+
+#endif /* _BLKSNAP_TRACKER_H */
