@@ -1,6 +1,7 @@
 package io.blkcast.exporter.nbd;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.vertx.core.Future;
@@ -152,8 +153,8 @@ final class NbdConnection {
   private void readRequests() throws ProtocolException {
     Transmission to = transmission;
     Channel channel = netty.channel();
-    while (to != null && !ending && !input.isEmpty()) {
-      ByteBuf in = input.element();
+    while (to != null && !ending) {
+      ByteBuf in = input.isEmpty() ? Unpooled.EMPTY_BUFFER : input.element();
       for (Request request; !ending && (request = to.decoder.next(in)) != null; ) {
         if (request.type() == Nbd.CMD_DISC) {
           bytesInFlight -= request.cost();
@@ -163,9 +164,15 @@ final class NbdConnection {
           to.queue.add(request);
         }
       }
-      if (in.isReadable() && !ending) {
+      if (ending) {
+        return;
+      }
+      if (to.decoder.refused()) {
         channel.config().setAutoRead(false);
         return;
+      }
+      if (input.isEmpty()) {
+        break;
       }
       input.remove().release();
     }

@@ -67,6 +67,11 @@ final class RequestDecoder {
     return request;
   }
 
+  /** Whether a request was not admitted; {@link #next} asks again, even without more bytes. */
+  boolean refused() {
+    return head != null && !admitted;
+  }
+
   /** Frees what was received of a request that will not be finished. */
   void close() {
     if (payload != null) {
