@@ -27,7 +27,8 @@ def command(kernel, initramfs, append, smp, disks, serials, memory=None):
     argv = [qemu, "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", str(smp), "-m",
             str(memory or kernel.memory), "-display", "none", "-vga", "none", "-no-reboot", "-nodefaults",
             "-kernel", kernel.image, "-initrd", initramfs, "-append",
-            "console=ttyS0 quiet panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 " + append]
+            "console=ttyS0 quiet panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 "
+            "workqueue.watchdog_thresh=120 " + append]
     for index, disk in enumerate(disks):
         argv += ["-drive", f"file={disk},if=none,id=d{index},format=raw,cache=unsafe,discard=unmap,detect-zeroes=off",
                  "-device", f"virtio-blk-pci,drive=d{index},serial=disk{index}"]
