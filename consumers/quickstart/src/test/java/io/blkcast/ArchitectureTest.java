@@ -99,7 +99,6 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat(
             JavaClass.Predicates.resideInAPackage("io.blkcast..")
-                .and(
-                    DescribedPredicate.not(JavaClass.Predicates.resideInAnyPackage(known))));
+                .and(DescribedPredicate.not(JavaClass.Predicates.resideInAnyPackage(known))));
   }
 }

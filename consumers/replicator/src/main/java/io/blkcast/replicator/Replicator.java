@@ -4,7 +4,6 @@ import io.blkcast.client.Follower;
 import io.blkcast.client.FollowerConfig;
 import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
-import io.blkcast.client.IncrementSink;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -72,9 +71,9 @@ public final class Replicator implements AutoCloseable {
     }
   }
 
-  /** Where the replica stands; for the replicator's own thread, in a listener. */
-  IncrementSink.State state() {
-    return sink.state();
+  /** Whether it has ended, well or not. */
+  public boolean isDone() {
+    return done.isDone();
   }
 
   /**
