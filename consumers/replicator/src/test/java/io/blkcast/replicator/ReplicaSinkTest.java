@@ -1,0 +1,215 @@
+package io.blkcast.replicator;
+
+import static io.blkcast.client.IncrementException.Code.REFUSED;
+import static io.blkcast.client.IncrementException.Code.SINK;
+import static io.blkcast.schema.IncrementKind.BASELINE;
+import static io.blkcast.schema.IncrementKind.DELTA;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.blkcast.client.IncrementException;
+import io.blkcast.client.Position;
+import io.blkcast.schema.IncrementCommitted;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ReplicaSinkTest {
+
+  private static final int CAPACITY = 1 << 20;
+
+  @TempDir private Path dir;
+  private Path image;
+  private Path state;
+
+  @BeforeEach
+  void name() {
+    image = dir.resolve("replica.img");
+    state = ReplicaState.defaultFile(image);
+  }
+
+  private ReplicaSink open() throws IncrementException {
+    return ReplicaSink.open(image, state, "vol", false);
+  }
+
+  private static byte[] noise(int seed) {
+    byte[] bytes = new byte[CAPACITY];
+    new Random(seed).nextBytes(bytes);
+    return bytes;
+  }
+
+  private static IncrementCommitted apply(ReplicaSink sink, byte[] content)
+      throws IncrementException {
+    IncrementCommitted manifest = Manifests.of(BASELINE, content.length);
+    sink.begin(manifest);
+    sink.data(0, ByteBuffer.wrap(content));
+    sink.commit(manifest);
+    return manifest;
+  }
+
+  private static void assertFails(IncrementException.Code code, ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .isInstanceOfSatisfying(
+            IncrementException.class, e -> assertThat(e.code()).isEqualTo(code));
+  }
+
+  @Test
+  void missingImageIsMadeAndSized() throws Exception {
+    byte[] content = noise(1);
+    IncrementCommitted manifest;
+    try (ReplicaSink sink = open()) {
+      assertThat(sink.state().applied()).isEmpty();
+      manifest = apply(sink, content);
+    }
+    assertThat(Files.readAllBytes(image)).isEqualTo(content);
+    try (ReplicaSink sink = open()) {
+      assertThat(sink.state().applied()).contains(Position.of(manifest));
+    }
+  }
+
+  @Test
+  void zeroesBecomeHoles() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+      IncrementCommitted delta = Manifests.of(DELTA, CAPACITY);
+      sink.begin(delta);
+      sink.zero(CAPACITY / 4, CAPACITY / 2);
+      sink.commit(delta);
+    }
+    byte[] expected = noise(1);
+    Arrays.fill(expected, CAPACITY / 4, CAPACITY * 3 / 4, (byte) 0);
+    assertThat(Files.readAllBytes(image)).isEqualTo(expected);
+    assertThat(Files.size(image)).isEqualTo(CAPACITY);
+    assertThat(512L * (Long) Integer.toUnsignedLong(blocks(image))).isLessThan(CAPACITY * 3L / 4);
+  }
+
+  /** Blocks of 512 bytes that the file takes on disk. */
+  private static int blocks(Path file) throws IOException {
+    Process stat = new ProcessBuilder("stat", "-c", "%b", file.toString()).start();
+    return Integer.parseInt(new String(stat.getInputStream().readAllBytes()).strip());
+  }
+
+  @Test
+  void baselineOfAnotherSizeResizesTheImage() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+      apply(sink, Arrays.copyOf(noise(2), CAPACITY / 2));
+      assertThat(Files.readAllBytes(image)).isEqualTo(Arrays.copyOf(noise(2), CAPACITY / 2));
+      apply(sink, noise(3));
+    }
+    assertThat(Files.readAllBytes(image)).isEqualTo(noise(3));
+  }
+
+  @Test
+  void interruptedIncrementIsKnownAfterwards() throws Exception {
+    IncrementCommitted first;
+    IncrementCommitted cut = Manifests.of(DELTA, CAPACITY);
+    try (ReplicaSink sink = open()) {
+      first = apply(sink, noise(1));
+      sink.begin(cut);
+      sink.data(0, ByteBuffer.wrap(new byte[100]));
+    }
+    try (ReplicaSink sink = open()) {
+      assertThat(sink.state().applied()).contains(Position.of(first));
+      assertThat(sink.state().applying()).contains(Position.of(cut));
+    }
+  }
+
+  @Test
+  void secondReplicatorOfATargetIsRefusedWhateverItsStateFile() throws Exception {
+    try (ReplicaSink sink = open()) {
+      assertThat(sink.state().applied()).isEmpty();
+      Path link = Files.createSymbolicLink(dir.resolve("link.img"), image);
+      assertFails(SINK, () -> ReplicaSink.open(link, dir.resolve("other.json"), "vol", true));
+    }
+    open().close();
+  }
+
+  @Test
+  void foreignDataIsNotOverwrittenUnlessAsked() throws Exception {
+    Files.write(image, noise(9));
+    assertFails(REFUSED, this::open);
+    assertThat(Files.readAllBytes(image)).isEqualTo(noise(9));
+    try (ReplicaSink sink = ReplicaSink.open(image, state, "vol", true)) {
+      apply(sink, noise(1));
+    }
+    assertThat(Files.readAllBytes(image)).isEqualTo(noise(1));
+  }
+
+  @Test
+  void replicaOfAnotherVolumeIsRefused() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+    }
+    assertFails(REFUSED, () -> ReplicaSink.open(image, state, "other", false));
+  }
+
+  @Test
+  void replicaThatOthersWroteToIsRefused() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+    }
+    byte[] changed = noise(1);
+    changed[10] ^= 1;
+    Files.write(image, changed);
+    assertFails(REFUSED, this::open);
+    Files.write(image, Arrays.copyOf(noise(1), CAPACITY / 2));
+    assertFails(REFUSED, this::open);
+  }
+
+  @Test
+  void replicaThatWasDeletedBeginsAnew() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+    }
+    Files.delete(image);
+    try (ReplicaSink sink = open()) {
+      assertThat(sink.state().applied()).isEmpty();
+    }
+  }
+
+  @Test
+  void damagedStateIsToldApart() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+    }
+    Files.writeString(state, "{ \"format\": 1, ");
+    assertThatThrownBy(this::open).hasMessageContaining("damaged");
+    Files.writeString(state, "{ \"format\": 99, \"volume\": \"vol\" }");
+    assertThatThrownBy(this::open).hasMessageContaining("format 99");
+  }
+
+  @Test
+  void writesOutOfBoundsAreRefused() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+      IncrementCommitted delta = Manifests.of(DELTA, CAPACITY);
+      sink.begin(delta);
+      ByteBuffer two = ByteBuffer.allocate(2);
+      assertFails(REFUSED, () -> sink.data(CAPACITY - 1, two));
+      assertFails(REFUSED, () -> sink.data(-1, two));
+      assertFails(REFUSED, () -> sink.zero(Long.MAX_VALUE, 2));
+      assertFails(REFUSED, () -> sink.zero(0, CAPACITY + 1L));
+    }
+    assertThat(Files.readAllBytes(image)).isEqualTo(noise(1));
+  }
+
+  @Test
+  void directoryIsNoTarget() {
+    assertThatThrownBy(() -> ReplicaSink.open(dir, state, "vol", false))
+        .hasMessageContaining("is a directory");
+  }
+
+  @Test
+  void stateOfADeviceIsKeptOutOfDev() {
+    assertThat(ReplicaState.defaultFile(Path.of("/dev/mapper/vg-replica")).toString())
+        .isEqualTo("/var/lib/blkcast/replicas/mapper-vg-replica.json");
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.blkcast.replicator;
+
+import org.jspecify.annotations.NullMarked;
