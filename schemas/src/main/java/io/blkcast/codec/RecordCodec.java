@@ -8,7 +8,6 @@ import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericDatumWriter;
@@ -162,9 +161,9 @@ public final class RecordCodec {
     try {
       record = reader.read(null, decoder);
       end = decoder.isEnd();
-    } catch (IOException | AvroRuntimeException | IndexOutOfBoundsException e) {
-      throw new CodecException(
-          CodecException.Code.MALFORMED, name + " cannot be decoded: " + e.getMessage(), e);
+    } catch (IOException | RuntimeException e) {
+      // Avro and the conversions of logical types fail with whatever they stumble over.
+      throw new CodecException(CodecException.Code.MALFORMED, name + " cannot be decoded: " + e, e);
     }
     if (!end) {
       throw CodecException.malformed("bytes follow the end of " + name);

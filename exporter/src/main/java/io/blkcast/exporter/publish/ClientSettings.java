@@ -33,6 +33,11 @@ final class ClientSettings {
   private static final int TRANSACTION_BLOCK_MS = 30_000;
   private static final int TRANSACTION_MEMORY = 4 << 20;
 
+  /** Opening a volume is tried again and again; a single try need not wait a minute. */
+  private static final int CALL_LIMIT_MS = 20_000;
+
+  private static final int CALL_REQUEST_MS = 10_000;
+
   /** What the promises of publishing hang on. */
   private static final Set<String> PRODUCER_FIXED =
       Set.of(
@@ -50,6 +55,9 @@ final class ClientSettings {
       Set.of("batch.size", "buffer.memory", "linger.ms", "compression.type");
 
   private static final Set<String> TIMEOUTS = Set.of("delivery.timeout.ms", "request.timeout.ms");
+
+  private static final Set<String> CALL_TIMEOUTS =
+      Set.of("default.api.timeout.ms", "request.timeout.ms");
 
   private ClientSettings() {}
 
@@ -109,13 +117,28 @@ final class ClientSettings {
   static Map<String, Object> checkpointConsumer(PublishSettings settings, String volume)
       throws PublishException {
     refuse("kafka.consumer", settings.consumer(), CONSUMER_FIXED);
-    Map<String, Object> map = new HashMap<>(settings.consumer());
+    Map<String, Object> map = calls(settings.consumer());
     map.putIfAbsent("client.id", "blkcast-checkpoint-" + volume);
     map.put("isolation.level", "read_committed");
     map.put("enable.auto.commit", false);
     map.put("allow.auto.create.topics", false);
     map.put("key.deserializer", ByteArrayDeserializer.class);
     map.put("value.deserializer", ByteArrayDeserializer.class);
+    return map;
+  }
+
+  /** The admin client. */
+  static Map<String, Object> admin(PublishSettings settings) {
+    return calls(settings.admin());
+  }
+
+  private static Map<String, Object> calls(Map<String, Object> given) {
+    Map<String, Object> map = new HashMap<>();
+    if (given.keySet().stream().noneMatch(CALL_TIMEOUTS::contains)) {
+      map.put("default.api.timeout.ms", CALL_LIMIT_MS);
+      map.put("request.timeout.ms", CALL_REQUEST_MS);
+    }
+    map.putAll(given);
     return map;
   }
 

@@ -193,6 +193,11 @@ final class KafkaAttempt implements Attempt {
       LOG.warn("{} is given up, but whether it was committed is not known yet", name());
       return;
     }
+    PublishException failure = acks.failure();
+    if (failure != null && failure.code() == PublishException.Code.RETRIABLE) {
+      // The brokers are away: sending would block, and readers do without, as after a crash.
+      return;
+    }
     try {
       IncrementAborted aborted =
           Records.aborted(volume.volume(), header, reason, message, clock.instant());

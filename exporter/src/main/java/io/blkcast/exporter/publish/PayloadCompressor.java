@@ -34,9 +34,10 @@ final class PayloadCompressor implements AutoCloseable {
       }
       from = source.clear().put(plain.duplicate()).flip();
     }
+    target.clear();
     int length =
         zstd.compressDirectByteBuffer(target, 0, target.capacity(), from, from.position(), size);
-    return length < size ? target.clear().limit(length) : plain;
+    return length < size ? target.limit(length) : plain;
   }
 
   @Override

@@ -107,7 +107,7 @@ public final class Publishers implements AutoCloseable {
   private Connection connect(int chunkBytes) throws PublishException {
     Admin admin = null;
     try {
-      admin = Admin.create(settings.admin());
+      admin = Admin.create(ClientSettings.admin(settings));
       return new Connection(admin, new KafkaProducer<>(ClientSettings.bulk(settings, chunkBytes)));
     } catch (PublishException | RuntimeException e) {
       if (admin != null) {

@@ -12,6 +12,7 @@ import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.config.ConfigResource;
@@ -42,11 +43,7 @@ final class TopicSetup {
   List<String> ensure() throws PublishException {
     try {
       Map<String, TopicDescription> existing = describe();
-      for (TopicSpec spec : specs) {
-        if (!existing.containsKey(spec.name())) {
-          create(spec);
-        }
-      }
+      create(specs.stream().filter(spec -> !existing.containsKey(spec.name())).toList());
       return check(existing);
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
       throw KafkaErrors.translate("looking after the topics", e);
@@ -69,13 +66,16 @@ final class TopicSetup {
     return existing;
   }
 
-  private void create(TopicSpec spec) throws ExecutionException, InterruptedException {
-    try {
-      admin.createTopics(List.of(spec.newTopic(replicationFactor))).all().get();
-    } catch (ExecutionException e) {
-      // Another exporter, starting beside us, makes it in the very same way.
-      if (!(e.getCause() instanceof TopicExistsException)) {
-        throw e;
+  private void create(List<TopicSpec> missing) throws ExecutionException, InterruptedException {
+    List<NewTopic> topics = missing.stream().map(spec -> spec.newTopic(replicationFactor)).toList();
+    for (KafkaFuture<Void> created : admin.createTopics(topics).values().values()) {
+      try {
+        created.get();
+      } catch (ExecutionException e) {
+        // Another exporter, starting beside us, makes it in the very same way.
+        if (!(e.getCause() instanceof TopicExistsException)) {
+          throw e;
+        }
       }
     }
   }
