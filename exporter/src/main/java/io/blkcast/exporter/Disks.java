@@ -27,6 +27,9 @@ final class Disks {
   private static final int COPY_UNIT = 4096;
   private static final double WATERMARK = 0.75;
 
+  /** What a difference storage may hold unless configured: some minutes of a busy disk. */
+  private static final long STORAGE_LIMIT = 4L << 30;
+
   private final Vertx vertx;
   private final ExporterConfig config;
   private final List<TrackedDisk> disks = new ArrayList<>();
@@ -83,7 +86,7 @@ final class Disks {
     return TrackedDisk.open(
         DiskOptions.of(volume.name(), volume.path(), volume.sizeBytes().orElse(0))
             .withState(config.state().resolve(volume.name() + ".cbt"))
-            .withStorage(storage, volume.differenceStorage().limitBytes())
+            .withStorage(storage, volume.differenceStorage().limitBytes().orElse(STORAGE_LIMIT))
             .withUnits(volume.blockBytes(), COPY_UNIT)
             .withEvents(WATERMARK, volume.triggers().changedBytes().orElse(0)));
   }

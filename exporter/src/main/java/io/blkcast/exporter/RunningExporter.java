@@ -5,6 +5,7 @@ import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.config.HostPort;
 import io.blkcast.exporter.config.VolumeConfig;
 import io.blkcast.exporter.config.VolumeConfig.Compression;
+import io.blkcast.exporter.config.VolumeConfig.SourceKind;
 import io.blkcast.exporter.http.ApiServer;
 import io.blkcast.exporter.http.ManagementServer;
 import io.blkcast.exporter.increment.BlockingPools;
@@ -22,7 +23,10 @@ import io.blkcast.exporter.publish.Publishers;
 import io.blkcast.exporter.publish.SignalListener;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.publish.VolumeSettings;
+import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.SourceEvent;
+import io.blkcast.exporter.source.SourceException;
+import io.blkcast.exporter.source.blksnap.BlksnapSource;
 import io.blkcast.schema.Signal;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -31,6 +35,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
+import java.io.IOException;
 import java.net.URI;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -53,12 +58,13 @@ final class RunningExporter implements Exporter {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunningExporter.class);
 
-  /** For each step of closing; there are seven, most of which take milliseconds. */
+  /** For each step of closing; there are eight, most of which take milliseconds. */
   private static final long CLOSE_STEP_S = 15;
 
   private final Vertx vertx;
   private final ExporterConfig config;
   private final Disks disks;
+  private final Optional<BlksnapSource> devices;
   private final PrometheusMeterRegistry meters =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final BlockingPools pools;
@@ -70,10 +76,12 @@ final class RunningExporter implements Exporter {
   private @Nullable BrokerProbe probe;
   private @Nullable Future<Void> closing;
 
-  private RunningExporter(Vertx vertx, ExporterConfig config, Disks disks) {
+  private RunningExporter(
+      Vertx vertx, ExporterConfig config, Disks disks, Optional<BlksnapSource> devices) {
     this.vertx = vertx;
     this.config = config;
     this.disks = disks;
+    this.devices = devices;
     this.pools = new BlockingPools(config.volumes().size(), config.limits().readers(), meters);
     this.shared =
         Shared.of(
@@ -102,7 +110,7 @@ final class RunningExporter implements Exporter {
 
   static Future<Exporter> start(Vertx vertx, ExporterConfig config) {
     return vertx
-        .executeBlocking(() -> new RunningExporter(vertx, config, Disks.open(vertx, config)))
+        .executeBlocking(() -> opened(vertx, config))
         .compose(
             exporter ->
                 exporter
@@ -112,6 +120,21 @@ final class RunningExporter implements Exporter {
                         failure ->
                             exporter.close().transform(ignored -> Future.failedFuture(failure))),
             failure -> vertx.close().transform(ignored -> Future.failedFuture(failure)));
+  }
+
+  private static RunningExporter opened(Vertx vertx, ExporterConfig config)
+      throws IOException, SourceException {
+    Optional<BlksnapSource> devices = Devices.open(config);
+    try {
+      return new RunningExporter(vertx, config, Disks.open(vertx, config), devices);
+    } catch (IOException | RuntimeException e) {
+      devices.ifPresent(BlksnapSource::close);
+      throw e;
+    }
+  }
+
+  private ChangeSource source(VolumeConfig volume) {
+    return volume.source() == SourceKind.DISK ? disks.source() : devices.orElseThrow();
   }
 
   private static VolumeSettings publishing(VolumeConfig volume) {
@@ -159,6 +182,7 @@ final class RunningExporter implements Exporter {
         .map(
             ignored -> {
               disks.source().listen(this::happened);
+              devices.ifPresent(source -> source.listen(this::happened));
               volumes.forEach(VolumeMachine::start);
               signals.start();
               return null;
@@ -195,7 +219,7 @@ final class RunningExporter implements Exporter {
               .compose(
                   ignored ->
                       deploy(
-                          loop -> new GroupCoordinator(loop, disks.source(), shared.ids()),
+                          loop -> new GroupCoordinator(loop, source(members.get(0)), shared.ids()),
                           coordinator -> Future.succeededFuture()))
               .compose(coordinator -> deployMembers(coordinator, members));
     }
@@ -215,7 +239,7 @@ final class RunningExporter implements Exporter {
                                   loop,
                                   increments(volume),
                                   shared,
-                                  disks.source(),
+                                  source(volume),
                                   publishers.volume(volume.name()),
                                   coordinator),
                           VolumeMachine::close))
@@ -330,6 +354,8 @@ final class RunningExporter implements Exporter {
                     Future.join(volumes.stream().map(VolumeMachine::close).toList()).mapEmpty()))
         .compose(ignored -> step("NBD", disks.stopServing()))
         .compose(ignored -> step("disks", disks.close()))
+        .compose(
+            ignored -> step("devices", blocking(() -> devices.ifPresent(BlksnapSource::close))))
         .compose(ignored -> step("publishers", blocking(publishers::close)))
         .compose(ignored -> step("pools", blocking(pools::close)))
         .compose(ignored -> vertx.close());

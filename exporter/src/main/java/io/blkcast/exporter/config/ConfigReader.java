@@ -11,6 +11,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -119,6 +120,17 @@ final class ConfigReader {
         volumes.add(volume);
       }
     }
+    Map<String, SourceKind> groups = new HashMap<>();
+    for (VolumeConfig volume : volumes) {
+      volume
+          .group()
+          .filter(group -> groups.merge(group, volume.source(), (a, b) -> a) != volume.source())
+          .ifPresent(
+              group ->
+                  root.fault(
+                      "volumes",
+                      "group '" + group + "' mixes sources, which cannot be taken together"));
+    }
     if (volumes.isEmpty()) {
       root.fault("volumes", "no volume is configured; add one with '- name: …'");
     }
@@ -133,9 +145,13 @@ final class ConfigReader {
             "?",
             "db01-data");
     SourceKind source =
-        section.choice("source", Map.of("disk", SourceKind.DISK)).orElse(SourceKind.DISK);
+        section
+            .choice("source", Map.of("disk", SourceKind.DISK, "blksnap", SourceKind.BLKSNAP))
+            .orElse(SourceKind.DISK);
     Path path =
-        section.required("path", Path::of, Path.of("?"), "/var/lib/blkcast/" + name + ".img");
+        source == SourceKind.DISK
+            ? section.required("path", Path::of, Path.of("?"), "/var/lib/blkcast/" + name + ".img")
+            : section.required("device", Path::of, Path.of("?"), "/dev/disk/by-id/" + name);
     Optional<Long> size = section.value("size", bytes(MIB, 1L << 50));
     size.filter(bytes -> bytes % 4096 != 0)
         .ifPresent(bytes -> section.fault("size", "must be a multiple of 4096 bytes"));
@@ -169,7 +185,10 @@ final class ConfigReader {
     try (section) {
       return new DifferenceStorageConfig(
           section.value("path", Path::of),
-          section.value("limit", bytes(MIB, 1L << 50)).orElse(4 * GIB));
+          section
+              .value("limit", bytes(MIB, 1L << 50))
+              .map(OptionalLong::of)
+              .orElse(OptionalLong.empty()));
     }
   }
 

@@ -10,7 +10,7 @@ import java.util.OptionalLong;
  *
  * @param name stable name, the key of all its records
  * @param source what tracks it
- * @param path image file of a tracked disk
+ * @param path image file of a tracked disk, or the block device that the kernel module tracks
  * @param sizeBytes size of an image that is to be made where there is none; must match where there
  *     is one
  * @param differenceStorage where overwritten data is kept while a snapshot is held
@@ -37,7 +37,9 @@ public record VolumeConfig(
   /** What tracks a volume's changes. */
   public enum SourceKind {
     /** An image served by the exporter itself over NBD. */
-    DISK
+    DISK,
+    /** A block device of this machine, by the blksnap kernel module. */
+    BLKSNAP
   }
 
   /** How payloads are encoded. */
@@ -49,10 +51,12 @@ public record VolumeConfig(
   /**
    * Where overwritten data goes while a snapshot is held.
    *
-   * @param path file, made where there is none; empty for one beside the image
-   * @param limitBytes most it may hold; beyond it the snapshot is corrupted and taken anew
+   * @param path of a tracked disk: file, made where there is none, empty for one in the state
+   *     directory; of a device: directory, file or block device, empty for one chosen at each take
+   * @param limitBytes most it may hold; beyond it the snapshot is corrupted and taken anew; empty
+   *     for what suits the source
    */
-  public record DifferenceStorageConfig(Optional<Path> path, long limitBytes) {}
+  public record DifferenceStorageConfig(Optional<Path> path, OptionalLong limitBytes) {}
 
   /**
    * When an increment is taken without being asked for.

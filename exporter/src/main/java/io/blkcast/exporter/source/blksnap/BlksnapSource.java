@@ -37,8 +37,7 @@ public final class BlksnapSource implements ChangeSource {
   private static final int WATERMARK_PERCENT = 60;
 
   private final Map<String, FilteredDevice> devices = new HashMap<>();
-  private final Map<String, Long> thresholds;
-  private final DifferenceStorage storage;
+  private final Map<String, Volume> volumes;
   private final ControlDevice control;
   private final long features;
   private final Set<BlksnapSnapshot> snapshots = ConcurrentHashMap.newKeySet();
@@ -49,14 +48,11 @@ public final class BlksnapSource implements ChangeSource {
    * Opens the module.
    *
    * @param volumes volume name to what is known of it
-   * @param storage where snapshots keep overwritten data
    * @throws SourceException {@code UNSUPPORTED} where the module is not loaded or of another
    *     version, {@code PERMISSION}, {@code GONE} for a device that is not there
    */
-  public BlksnapSource(Map<String, Volume> volumes, DifferenceStorage storage)
-      throws SourceException {
-    this.storage = storage;
-    thresholds = new LinkedHashMap<>();
+  public BlksnapSource(Map<String, Volume> volumes) throws SourceException {
+    this.volumes = Map.copyOf(volumes);
     try {
       control = new ControlDevice();
     } catch (ErrnoException e) {
@@ -72,9 +68,7 @@ public final class BlksnapSource implements ChangeSource {
       features = control.features();
       log.info("blksnap interface {}, features 0x{}", version, Long.toHexString(features));
       for (Map.Entry<String, Volume> volume : volumes.entrySet()) {
-        String path = volume.getValue().device();
-        devices.put(volume.getKey(), open(volume.getKey(), path));
-        thresholds.put(volume.getKey(), volume.getValue().changedBytes());
+        devices.put(volume.getKey(), open(volume.getKey(), volume.getValue().device()));
       }
       if (has(Abi.FEATURE_DEVICE_EVENTS)) {
         pumps.add(EventPump.ofDevices(this));
@@ -93,8 +87,9 @@ public final class BlksnapSource implements ChangeSource {
    *
    * @param device path of the block device; one under /dev/disk/by-id stays right over reboots
    * @param changedBytes changed bytes since the last take at which an event is wanted, 0 for none
+   * @param storage where overwritten data is kept; of a group that of the first volume counts
    */
-  public record Volume(String device, long changedBytes) {}
+  public record Volume(String device, long changedBytes, DifferenceStorage storage) {}
 
   @Override
   public String type() {
@@ -119,7 +114,7 @@ public final class BlksnapSource implements ChangeSource {
       }
       log.info("volume {}: {} is tracked already, its history goes on", volume, device.path());
     }
-    long threshold = thresholds.getOrDefault(volume, 0L);
+    long threshold = known(volume).changedBytes();
     if (threshold > 0 && has(Abi.FEATURE_DEVICE_EVENTS)) {
       try {
         device.threshold(threshold);
@@ -158,7 +153,9 @@ public final class BlksnapSource implements ChangeSource {
       members.put(volume, device(volume));
     }
     DifferenceStorage.Place place =
-        storage.choose(members.values().stream().map(FilteredDevice::path).toList());
+        known(volumes.get(0))
+            .storage()
+            .choose(members.values().stream().map(FilteredDevice::path).toList());
     UUID id;
     try {
       id = control.create(place.path(), place.limitBytes());
@@ -243,9 +240,21 @@ public final class BlksnapSource implements ChangeSource {
   private FilteredDevice device(String volume) throws SourceException {
     FilteredDevice device = devices.get(volume);
     if (device == null) {
-      throw new SourceException(Code.UNKNOWN_VOLUME, "No volume " + volume + " at this source");
+      throw unknown(volume);
     }
     return device;
+  }
+
+  private Volume known(String volume) throws SourceException {
+    Volume known = volumes.get(volume);
+    if (known == null) {
+      throw unknown(volume);
+    }
+    return known;
+  }
+
+  private static SourceException unknown(String volume) {
+    return new SourceException(Code.UNKNOWN_VOLUME, "No volume " + volume + " at this source");
   }
 
   private static FilteredDevice open(String volume, String path) throws SourceException {
