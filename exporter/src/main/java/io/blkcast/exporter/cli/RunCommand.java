@@ -1,0 +1,134 @@
+package io.blkcast.exporter.cli;
+
+import io.blkcast.exporter.Exporter;
+import io.blkcast.exporter.config.ConfigException;
+import io.blkcast.exporter.config.ExporterConfig;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "run",
+    mixinStandardHelpOptions = true,
+    description = "Run the exporter until it is told to stop (SIGTERM, Ctrl-C).",
+    footer = {
+      "",
+      "Every key of the file can be set by an environment variable as well, which wins:",
+      "BLKCAST_HTTP_LISTEN for http.listen, BLKCAST_VOLUMES_0_PATH for the first volume's path,",
+      "BLKCAST_KAFKA_BOOTSTRAP_SERVERS for kafka's bootstrap.servers."
+    })
+final class RunCommand implements Callable<Integer> {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RunCommand.class);
+
+  /** After that, what still hangs is left to its fate: the next start copes with it. */
+  private static final int CLOSE_LIMIT_S = 30;
+
+  @Option(
+      names = {"-c", "--config"},
+      paramLabel = "FILE",
+      defaultValue = "${env:BLKCAST_CONFIG:-/etc/blkcast/exporter.yaml}",
+      description = "Configuration file. Default: ${DEFAULT-VALUE}")
+  private Path config = Path.of("/etc/blkcast/exporter.yaml");
+
+  @Option(
+      names = "--check",
+      description = "Only check the configuration, print it without secrets, and exit.")
+  private boolean check;
+
+  @Override
+  public Integer call() throws Exception {
+    ExporterConfig read = read();
+    if (check) {
+      System.out.println(read);
+      return CommandException.OK;
+    }
+    Exporter exporter = start(read);
+    CountDownLatch stopped = new CountDownLatch(1);
+    Thread hook = new Thread(() -> close(exporter, stopped), "blkcast-shutdown");
+    Runtime.getRuntime().addShutdownHook(hook);
+    LOG.info(
+        "exporter started; API http://{}, management http://{}",
+        exporter.apiAddress(),
+        exporter.managementAddress());
+    exporter
+        .volumes()
+        .forEach(
+            volume ->
+                exporter
+                    .nbdUri(volume)
+                    .ifPresent(uri -> LOG.info("{} is served at {}", volume, uri)));
+    CountDownLatch over = new CountDownLatch(1);
+    FirstFailure failure = new FirstFailure();
+    exporter
+        .ready()
+        .onSuccess(ignored -> LOG.info("all volumes are ready"))
+        .onFailure(
+            cause -> {
+              failure.cause = cause;
+              over.countDown();
+            });
+    over.await();
+    close(exporter, stopped);
+    throw new CommandException(
+        CommandException.FAILED, "cannot start: " + String.valueOf(failure.message()));
+  }
+
+  private static final class FirstFailure {
+    volatile @Nullable Throwable cause;
+
+    String message() {
+      Throwable known = cause;
+      return known == null ? "unknown cause" : String.valueOf(known.getMessage());
+    }
+  }
+
+  private ExporterConfig read() throws CommandException {
+    try {
+      return ExporterConfig.load(config, System.getenv());
+    } catch (ConfigException e) {
+      throw new CommandException(
+          CommandException.USAGE, "the configuration is wrong:\n" + e.getMessage());
+    }
+  }
+
+  private static Exporter start(ExporterConfig read) throws Exception {
+    try {
+      return Exporter.start(read).toCompletionStage().toCompletableFuture().get();
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      throw new CommandException(
+          CommandException.FAILED,
+          "cannot start: " + (cause.getMessage() == null ? cause : cause.getMessage()));
+    }
+  }
+
+  private static synchronized void close(Exporter exporter, CountDownLatch stopped) {
+    if (stopped.getCount() == 0) {
+      return;
+    }
+    LOG.info("stopping");
+    try {
+      exporter
+          .close()
+          .toCompletionStage()
+          .toCompletableFuture()
+          .get(CLOSE_LIMIT_S, TimeUnit.SECONDS);
+      LOG.info("stopped");
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.warn("not stopped cleanly: {}", e.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      stopped.countDown();
+    }
+  }
+}
