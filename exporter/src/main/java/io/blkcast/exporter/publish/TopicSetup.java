@@ -5,9 +5,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
@@ -23,6 +25,8 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 final class TopicSetup {
 
   private static final short BROKERS_DEFAULT = -1;
+  private static final Duration SETTLE_LIMIT = Duration.ofSeconds(20);
+  private static final Duration SETTLE_PAUSE = Duration.ofMillis(100);
 
   private final Admin admin;
   private final List<TopicSpec> specs;
@@ -43,7 +47,26 @@ final class TopicSetup {
   List<String> ensure() throws PublishException {
     try {
       Map<String, TopicDescription> existing = describe();
-      create(specs.stream().filter(spec -> !existing.containsKey(spec.name())).toList());
+      Set<String> made = new HashSet<>();
+      long deadline = System.nanoTime() + SETTLE_LIMIT.toNanos();
+      while (made.size() + existing.size() < specs.size()) {
+        made.addAll(
+            create(
+                specs.stream()
+                    .filter(spec -> !existing.containsKey(spec.name()))
+                    .filter(spec -> !made.contains(spec.name()))
+                    .toList()));
+        if (made.size() + existing.size() < specs.size()) {
+          // Another exporter makes them beside us, and not every broker knows of it yet.
+          if (System.nanoTime() > deadline) {
+            throw new PublishException(
+                Code.RETRIABLE, "the brokers do not agree which topics exist; is one starting?");
+          }
+          Thread.sleep(SETTLE_PAUSE.toMillis());
+          existing.putAll(describe());
+          existing.keySet().removeAll(made);
+        }
+      }
       return check(existing);
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
       throw KafkaErrors.translate("looking after the topics", e);
@@ -66,18 +89,23 @@ final class TopicSetup {
     return existing;
   }
 
-  private void create(List<TopicSpec> missing) throws ExecutionException, InterruptedException {
+  /** Makes topics; returns the names of those that did not exist. */
+  private Set<String> create(List<TopicSpec> missing)
+      throws ExecutionException, InterruptedException {
     List<NewTopic> topics = missing.stream().map(spec -> spec.newTopic(replicationFactor)).toList();
-    for (KafkaFuture<Void> created : admin.createTopics(topics).values().values()) {
+    Set<String> made = new HashSet<>();
+    for (Map.Entry<String, KafkaFuture<Void>> topic :
+        admin.createTopics(topics).values().entrySet()) {
       try {
-        created.get();
+        topic.getValue().get();
+        made.add(topic.getKey());
       } catch (ExecutionException e) {
-        // Another exporter, starting beside us, makes it in the very same way.
         if (!(e.getCause() instanceof TopicExistsException)) {
           throw e;
         }
       }
     }
+    return made;
   }
 
   private List<String> check(Map<String, TopicDescription> existing)

@@ -20,7 +20,6 @@ class RangeCollectorTest {
     ranges.add(3, 12);
     ranges.add(3, 15);
     assertThat(ranges.ranges())
-        .containsExactly(
-            new PartitionRange(0, 0L, 1L, 1L), new PartitionRange(3, 12L, 18L, 3L));
+        .containsExactly(new PartitionRange(0, 0L, 1L, 1L), new PartitionRange(3, 12L, 18L, 3L));
   }
 }

@@ -52,8 +52,11 @@ class TopicSetupIT {
           .isGreaterThan(2 << 20);
       assertThat(
               requireNonNull(
-                      admin.describeTopics(List.of(names.chunks())).allTopicNames().get().get(
-                          names.chunks()))
+                      admin
+                          .describeTopics(List.of(names.chunks()))
+                          .allTopicNames()
+                          .get()
+                          .get(names.chunks()))
                   .partitions())
           .hasSize(4);
     }
@@ -71,11 +74,14 @@ class TopicSetupIT {
       assertThatThrownBy(publisher::open)
           .isInstanceOfSatisfying(
               PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
-          .hasMessageContaining("--topic " + names.checkpoints() + " --add-config cleanup.policy=compact")
-          .hasMessageContaining("--topic " + names.increments() + " --add-config cleanup.policy=delete")
+          .hasMessageContaining(
+              "--topic " + names.checkpoints() + " --add-config cleanup.policy=compact")
+          .hasMessageContaining(
+              "--topic " + names.increments() + " --add-config cleanup.policy=delete")
           .hasMessageContaining("--topic " + names.chunks() + " --add-config cleanup.policy=delete")
           .hasMessageContaining("--topic " + names.extents() + " --add-config max.message.bytes=")
-          .hasMessageContaining("--topic " + names.events() + " --add-config min.insync.replicas=1");
+          .hasMessageContaining(
+              "--topic " + names.events() + " --add-config min.insync.replicas=1");
     }
   }
 
@@ -154,7 +160,8 @@ class TopicSetupIT {
 
   private static String setting(Admin admin, String topic, String key) throws Exception {
     ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-    Config config = requireNonNull(admin.describeConfigs(List.of(resource)).all().get().get(resource));
+    Config config =
+        requireNonNull(admin.describeConfigs(List.of(resource)).all().get().get(resource));
     return requireNonNull(requireNonNull(config.get(key)).value());
   }
 }
