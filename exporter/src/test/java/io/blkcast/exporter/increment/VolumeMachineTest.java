@@ -1,0 +1,201 @@
+package io.blkcast.exporter.increment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.blkcast.exporter.publish.VolumePublisher.Committed;
+import io.blkcast.schema.IncrementKind;
+import io.blkcast.schema.VolumeEvent;
+import io.blkcast.schema.VolumeEventType;
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class VolumeMachineTest {
+
+  private final Simulation simulation = new Simulation(42);
+  private final Faults faults = new Faults(simulation.random);
+  private final FakeSource source = new FakeSource(simulation, faults);
+  private final FakeKafka kafka = new FakeKafka(simulation, faults, source);
+
+  private SimulatedExporter exporter(String... volumes) {
+    return new SimulatedExporter(simulation, source, kafka, List.of(volumes), Optional.empty());
+  }
+
+  private Committed done(Future<Committed> future) {
+    simulation.runUntil(future::isComplete);
+    return future.result();
+  }
+
+  @Test
+  void the_first_increment_is_a_baseline_and_the_next_holds_what_changed_since() {
+    source.add("a", 20);
+    source.write("a", 10);
+    SimulatedExporter exporter = exporter("a");
+    Committed first = done(exporter.increment("a"));
+    source.write("a", 1);
+    Committed second = done(exporter.increment("a"));
+
+    assertThat(first.manifest().getKind()).isEqualTo(IncrementKind.BASELINE);
+    assertThat(first.manifest().getChangedBytes()).isEqualTo(20 * FakeSource.BLOCK);
+    assertThat(second.manifest().getKind()).isEqualTo(IncrementKind.DELTA);
+    assertThat(second.manifest().getChangedBytes()).isEqualTo(FakeSource.BLOCK);
+    assertThat(second.manifest().getParentIncrementId())
+        .isEqualTo(first.manifest().getIncrementId());
+    assertThat(kafka.replica("a")).isEqualTo(source.content("a"));
+  }
+
+  @Test
+  void an_increment_without_changes_is_committed_all_the_same() {
+    source.add("a", 4);
+    SimulatedExporter exporter = exporter("a");
+    done(exporter.increment("a"));
+    assertThat(done(exporter.increment("a")).manifest().getChangedBytes()).isZero();
+  }
+
+  @Test
+  void a_restarted_exporter_goes_on_from_what_kafka_has() {
+    source.add("a", 8);
+    Committed first = done(exporter("a").increment("a"));
+    source.write("a", 2);
+    simulation.crash();
+    source.crash();
+    Committed second = done(exporter("a").increment("a"));
+    assertThat(second.manifest().getParentIncrementId())
+        .isEqualTo(first.manifest().getIncrementId());
+    assertThat(second.manifest().getKind()).isEqualTo(IncrementKind.DELTA);
+  }
+
+  @Test
+  void lost_history_and_a_resync_lead_to_a_baseline_and_tell_so() {
+    source.add("a", 8);
+    SimulatedExporter exporter = exporter("a");
+    done(exporter.increment("a"));
+    source.loseHistory("a");
+    assertThat(done(exporter.increment("a")).manifest().getKind())
+        .isEqualTo(IncrementKind.BASELINE);
+    assertThat(done(exporter.machine("a").request(Trigger.CALL, true)).manifest().getKind())
+        .isEqualTo(IncrementKind.BASELINE);
+    simulation.settle();
+    assertThat(kafka.events.stream().map(VolumeEvent::getType))
+        .filteredOn(VolumeEventType.RESYNC_STARTED::equals)
+        .hasSize(2);
+  }
+
+  @Test
+  void a_request_during_an_increment_is_met_by_a_later_snapshot() {
+    source.add("a", 8);
+    SimulatedExporter exporter = exporter("a");
+    Future<Committed> first = exporter.increment("a");
+    VolumeMonitor monitor = exporter.machine("a").monitor();
+    simulation.runUntil(() -> monitor.progress().state() == IncrementState.EXPORTING);
+    source.write("a", 3);
+    Future<Committed> second = exporter.increment("a");
+    Future<Committed> third = exporter.machine("a").request(Trigger.CALL, true);
+    done(third);
+    assertThat(first.result().manifest().getIncrementId())
+        .isNotEqualTo(second.result().manifest().getIncrementId());
+    assertThat(second.result()).as("one increment meets both").isEqualTo(third.result());
+    assertThat(third.result().manifest().getKind()).isEqualTo(IncrementKind.BASELINE);
+    assertThat(kafka.replica("a")).isEqualTo(source.content("a"));
+  }
+
+  @Test
+  void volumes_of_a_group_are_taken_at_one_instant() {
+    source.add("a", 8);
+    source.add("b", 6);
+    SimulatedExporter exporter = exporter("a", "b");
+    Future<Void> ready =
+        Future.all(exporter.machines.stream().map(VolumeMachine::ready).toList()).mapEmpty();
+    simulation.runUntil(ready::isComplete);
+    Committed a = done(exporter.increment("a"));
+    simulation.runUntil(() -> kafka.committed("b").size() == 1);
+    var b = kafka.committed("b").get(0).manifest();
+    assertThat(a.manifest().getGroupId()).isNotNull().isEqualTo(b.getGroupId());
+    assertThat(a.manifest().getTargetSnapshotId()).isEqualTo(b.getTargetSnapshotId());
+  }
+
+  @Test
+  void the_schedule_takes_one_at_once_and_then_one_a_period_and_rests_while_paused() {
+    source.add("a", 4);
+    SimulatedExporter exporter =
+        new SimulatedExporter(
+            simulation, source, kafka, List.of("a"), Optional.of(Duration.ofMinutes(15)));
+    simulation.runUntil(() -> kafka.committed("a").size() == 3);
+    List<Long> minutes =
+        kafka.committed("a").stream()
+            .map(i -> i.manifest().getCommittedAt().getEpochSecond() / 60)
+            .toList();
+    assertThat(minutes.get(1) - minutes.get(0)).isEqualTo(15);
+    assertThat(minutes.get(2) - minutes.get(1)).isEqualTo(15);
+
+    Future<Void> paused = exporter.machine("a").pause();
+    simulation.runUntil(paused::isComplete);
+    simulation.run(10_000);
+    assertThat(kafka.committed("a")).hasSize(3);
+    Future<Committed> refused = exporter.increment("a");
+    simulation.runUntil(refused::isComplete);
+    assertThat(refused.cause())
+        .isInstanceOfSatisfying(
+            IncrementException.class,
+            e -> assertThat(e.code()).isEqualTo(IncrementException.Code.PAUSED));
+    exporter.machine("a").resume();
+    simulation.runUntil(() -> kafka.committed("a").size() == 4);
+  }
+
+  @Test
+  void a_second_exporter_shuts_the_first_out_for_good() {
+    source.add("a", 8);
+    SimulatedExporter first = exporter("a");
+    done(first.increment("a"));
+    SimulatedExporter second = exporter("a");
+    simulation.runUntil(second.machine("a").ready()::isComplete);
+    Future<Committed> late = first.increment("a");
+    simulation.runUntil(late::isComplete);
+    assertThat(late.cause()).isInstanceOf(IncrementException.class);
+    assertThat(first.machine("a").monitor().progress().status()).isEqualTo(VolumeStatus.FENCED);
+    assertThat(kafka.committed("a")).hasSize(1);
+    done(second.increment("a"));
+    assertThat(kafka.committed("a")).hasSize(2);
+    assertThat(first.machine("a").monitor().progress().status()).isEqualTo(VolumeStatus.FENCED);
+  }
+
+  @Test
+  void closing_gives_up_what_is_under_way_and_leaves_nothing_behind() {
+    source.add("a", 64);
+    source.write("a", 60);
+    SimulatedExporter exporter = exporter("a");
+    Future<Committed> asked = exporter.increment("a");
+    VolumeMonitor monitor = exporter.machine("a").monitor();
+    simulation.runUntil(() -> monitor.progress().state() == IncrementState.EXPORTING);
+    simulation.run(20);
+    Future<Void> closed = exporter.machine("a").close();
+    simulation.runUntil(closed::isComplete);
+    assertThat(asked.failed()).isTrue();
+    assertThat(kafka.committed("a")).isEmpty();
+    assertThat(source.openSnapshots).isZero();
+    assertThat(exporter.shared.budget().used()).isZero();
+    assertThat(exporter.shared.buffers().lent()).isZero();
+  }
+
+  @Test
+  void memory_in_flight_stays_within_its_bound() {
+    source.add("a", 200);
+    source.add("b", 200);
+    source.write("a", 400);
+    source.write("b", 400);
+    SimulatedExporter exporter = exporter("a", "b");
+    Future<Committed> asked = exporter.increment("a");
+    simulation.runUntil(
+        () -> {
+          assertThat(exporter.shared.budget().used())
+              .isLessThanOrEqualTo(SimulatedExporter.IN_FLIGHT);
+          assertThat(exporter.shared.buffers().lent())
+              .isLessThanOrEqualTo(SimulatedExporter.IN_FLIGHT);
+          return asked.isComplete();
+        });
+    assertThat(exporter.shared.buffers().allocated())
+        .isLessThanOrEqualTo(SimulatedExporter.IN_FLIGHT);
+  }
+}
