@@ -3,7 +3,10 @@
 #define _BLKFILTER_H
 
 #include <linux/blk-filter.h>
+#include <linux/atomic.h>
 #include <linux/rculist.h>
+#include <linux/sched.h>
+#include <linux/static_call_types.h>
 
 /* filter.c: registered drivers, attached filters */
 int blkfilter_attach(struct block_device *bdev, const char *name,
@@ -24,12 +27,39 @@ long blkfilter_ioctl(struct block_device *bdev, unsigned int cmd,
 int blkfilter_device_init(void);
 void blkfilter_device_exit(void);
 
-/* task.c: what each task is doing with filters */
-void blkfilter_task_enter(struct blkfilter_task *t);
-void blkfilter_task_exit(struct blkfilter_task *t);
-bool blkfilter_task_skips(const struct blkfilter *flt, const struct bio *bio);
+/* pass.c: passing bios on, and what each task is passing on */
+extern atomic_t blkfilter_guards;
+bool __blkfilter_skips(const struct blkfilter *flt, struct bio *bio);
+
+/*
+ * Whether this task sends a bio that no filter is to see: the driver's own I/O, and
+ * the rest of a bio that is being passed on and was split below. The filter saw it
+ * when it was whole.
+ */
+static __always_inline bool blkfilter_skips(const struct blkfilter *flt,
+					    struct bio *bio)
+{
+	if (likely(!current->bio_list && !atomic_read(&blkfilter_guards)))
+		return false;
+	return __blkfilter_skips(flt, bio);
+}
+
+/*
+ * A filter may do I/O of its own and wait for it. Under ->submit_bio() of a
+ * stacking driver that would only be queued on current->bio_list, behind its own
+ * wait. So would the bio itself, which is to be on its way when the original
+ * returns: the driver counts on it.
+ */
+static inline struct bio_list *blkfilter_hide_bio_list(void)
+{
+	struct bio_list *list = current->bio_list;
+
+	current->bio_list = NULL;
+	return list;
+}
 
 /* hook.c: the places in the kernel where all this is called from */
+DECLARE_STATIC_CALL(blkfilter_submit_original, submit_bio_noacct);
 int blkfilter_hook_init(void);
 void blkfilter_hook_exit(void);
 void blkfilter_hook_ioctl_exit(void);

@@ -13,7 +13,7 @@
 
 #include <linux/hashtable.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/sysfs.h>
 #include <linux/wait.h>
 #include <uapi/linux/blk-filter.h>
@@ -23,7 +23,7 @@
 #define FILTER_HASH_BITS	6
 
 /* Protects everything here for writing; never held across a callback. */
-static DEFINE_MUTEX(filter_lock);
+static DEFINE_SPINLOCK(filter_lock);
 static LIST_HEAD(filter_drivers);
 static DEFINE_HASHTABLE(filters, FILTER_HASH_BITS);
 static unsigned int whole_disk_filters;
@@ -44,15 +44,15 @@ static bool disk_claim_try(struct disk_claim *claim)
 {
 	struct disk_claim *other;
 
-	mutex_lock(&filter_lock);
+	spin_lock(&filter_lock);
 	list_for_each_entry(other, &disk_claims, link) {
 		if (other->disk == claim->disk) {
-			mutex_unlock(&filter_lock);
+			spin_unlock(&filter_lock);
 			return false;
 		}
 	}
 	list_add(&claim->link, &disk_claims);
-	mutex_unlock(&filter_lock);
+	spin_unlock(&filter_lock);
 	return true;
 }
 
@@ -65,9 +65,9 @@ static void disk_claim(struct disk_claim *claim, const struct gendisk *disk)
 
 static void disk_unclaim(struct disk_claim *claim)
 {
-	mutex_lock(&filter_lock);
+	spin_lock(&filter_lock);
 	list_del(&claim->link);
-	mutex_unlock(&filter_lock);
+	spin_unlock(&filter_lock);
 	wake_up_all(&disk_claim_wait);
 }
 
@@ -131,7 +131,7 @@ struct blkfilter *notrace blkfilter_enter(struct bio *bio)
 		goto pass_by;
 	if (bio->bi_pool && bio->bi_pool == flt->ops->bio_set)
 		goto pass_by;
-	if (blkfilter_task_skips(flt, bio))
+	if (blkfilter_skips(flt, bio))
 		goto pass_by;
 	if (percpu_ref_tryget_live(&flt->ref))
 		goto out;
@@ -160,11 +160,11 @@ static struct blkfilter_operations *filter_driver_get(const char *name)
 {
 	struct blkfilter_operations *ops;
 
-	mutex_lock(&filter_lock);
+	spin_lock(&filter_lock);
 	ops = filter_driver_find(name);
 	if (ops && !try_module_get(ops->owner))
 		ops = NULL;
-	mutex_unlock(&filter_lock);
+	spin_unlock(&filter_lock);
 	return ops;
 }
 
@@ -239,12 +239,12 @@ static int filter_publish(struct blkfilter *flt)
 		percpu_ref_exit(&flt->ref);
 		return ret;
 	}
-	mutex_lock(&filter_lock);
+	spin_lock(&filter_lock);
 	if (flt->flags & BLKFILTER_WHOLE_DISK)
 		WRITE_ONCE(whole_disk_filters, whole_disk_filters + 1);
 	hlist_add_head_rcu(&flt->node,
 			   &filters[hash_ptr(flt->bdev, FILTER_HASH_BITS)]);
-	mutex_unlock(&filter_lock);
+	spin_unlock(&filter_lock);
 	return 0;
 }
 
@@ -274,11 +274,11 @@ static void filter_remove(struct blkfilter *flt)
 
 	percpu_ref_kill(&flt->ref);
 	wait_for_completion(&flt->drained);
-	mutex_lock(&filter_lock);
+	spin_lock(&filter_lock);
 	hlist_del_rcu(&flt->node);
 	if (flt->flags & BLKFILTER_WHOLE_DISK)
 		WRITE_ONCE(whole_disk_filters, whole_disk_filters - 1);
-	mutex_unlock(&filter_lock);
+	spin_unlock(&filter_lock);
 	blkfilter_hook_submit_put();
 	/* Submitters may still look at the reference that they do not get. */
 	synchronize_rcu();
@@ -435,12 +435,12 @@ int blkfilter_register(struct blkfilter_operations *ops)
 	    !ops->submit_bio ||
 	    strnlen(ops->name, BLKFILTER_NAME_LENGTH) == BLKFILTER_NAME_LENGTH)
 		return -EINVAL;
-	mutex_lock(&filter_lock);
+	spin_lock(&filter_lock);
 	if (filter_driver_find(ops->name))
 		ret = -EEXIST;
 	else
 		list_add_tail(&ops->link, &filter_drivers);
-	mutex_unlock(&filter_lock);
+	spin_unlock(&filter_lock);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(blkfilter_register);
@@ -453,16 +453,16 @@ static bool filter_driver_device(const struct blkfilter_operations *ops,
 	struct blkfilter *flt;
 	int bkt;
 
-	mutex_lock(&filter_lock);
+	spin_lock(&filter_lock);
 	hash_for_each(filters, bkt, flt, node) {
 		if (flt->ops == ops) {
 			*bdev = flt->bdev;
 			*disk = flt->bdev->bd_disk;
-			mutex_unlock(&filter_lock);
+			spin_unlock(&filter_lock);
 			return true;
 		}
 	}
-	mutex_unlock(&filter_lock);
+	spin_unlock(&filter_lock);
 	return false;
 }
 
@@ -479,9 +479,9 @@ void blkfilter_unregister(struct blkfilter_operations *ops)
 	struct blkfilter *flt;
 	struct gendisk *disk;
 
-	mutex_lock(&filter_lock);
+	spin_lock(&filter_lock);
 	list_del(&ops->link);
-	mutex_unlock(&filter_lock);
+	spin_unlock(&filter_lock);
 
 	while (filter_driver_device(ops, &bdev, &disk)) {
 		disk_claim(&claim, disk);

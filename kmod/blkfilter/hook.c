@@ -43,52 +43,12 @@ static void submit_original_unset(struct bio *bio)
 	bio_io_error(bio);
 }
 
-DEFINE_STATIC_CALL(submit_original, submit_original_unset);
-
-/*
- * A filter may do I/O of its own and wait for it. Under ->submit_bio() of a
- * stacking driver that would only be queued on current->bio_list, behind its own
- * wait. So would the bio itself, which is to be on its way when the original
- * returns: the driver counts on it.
- */
-static struct bio_list *bio_list_hide(void)
-{
-	struct bio_list *list = current->bio_list;
-
-	current->bio_list = NULL;
-	return list;
-}
-
-/**
- * blkfilter_pass - send a bio on, below the filter
- * @flt: the filter that got it
- * @bio: the bio
- *
- * For use in ->submit_bio() or later, from any context that may sleep. On return
- * the bio was given to the device's driver, or to a lower device, or has ended.
- */
-void blkfilter_pass(struct blkfilter *flt, struct bio *bio)
-{
-	struct bio_list *list = bio_list_hide();
-	struct blkfilter_task t = {
-		.flt = flt,
-		.ops = flt->ops,
-		.bio = bio,
-		.sector = bio->bi_iter.bi_sector,
-		.end = bio_end_sector(bio),
-	};
-
-	blkfilter_task_enter(&t);
-	static_call(submit_original)(bio);
-	blkfilter_task_exit(&t);
-	current->bio_list = list;
-}
-EXPORT_SYMBOL_GPL(blkfilter_pass);
+DEFINE_STATIC_CALL(blkfilter_submit_original, submit_original_unset);
 
 /* Entered in place of the original function. */
 static void submit_handler(struct bio *bio, struct blkfilter *flt)
 {
-	struct bio_list *list = bio_list_hide();
+	struct bio_list *list = blkfilter_hide_bio_list();
 
 	if (!flt->ops->submit_bio(flt, bio))
 		blkfilter_pass(flt, bio);
@@ -235,7 +195,7 @@ static int find_original(const char *name)
 		return ret;
 	}
 	if (kp.flags & KPROBE_FLAG_FTRACE) {
-		static_call_update(submit_original,
+		static_call_update(blkfilter_submit_original,
 				   (void *)(kp.addr + MCOUNT_INSN_SIZE));
 	} else {
 		pr_err("%s does not begin with an ftrace call site; this kernel is not supported\n",

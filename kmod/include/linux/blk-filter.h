@@ -113,10 +113,11 @@ struct blkfilter {
  * @outer: the one that was entered before, if any
  * @task: the task
  * @flt: the filter that passes @bio on; NULL for a blkfilter_guard_enter()
- * @ops: the driver
+ * @ops: the driver, of a blkfilter_guard_enter()
  * @bio: the bio that is being passed on; only for comparison, it may be gone
  * @sector: first sector of @bio, as it came
  * @end: the sector after its last
+ * @slot: used by the mechanism
  * @overflow: used by the mechanism
  *
  * Lives on the stack of the task, from entering to leaving.
@@ -129,6 +130,7 @@ struct blkfilter_task {
 	struct bio *bio;
 	sector_t sector;
 	sector_t end;
+	void *slot;
 	struct hlist_node overflow;
 };
 

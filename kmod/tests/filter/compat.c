@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* the ioctls of 32-bit programs work as those of 64-bit ones */
+/*
+ * the ioctls of 32-bit programs work as those of 64-bit ones
+ * kernels: 6.1 6.12 sanitizer
+ */
 #include "filter.h"
 #include <sys/mman.h>
 

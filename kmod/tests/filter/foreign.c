@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* another module that replaces our function: the attach says EBUSY and why, and works once it is gone */
+/*
+ * another module that replaces our function: the attach says EBUSY and why, and works once it is gone
+ * kernels: 6.1 6.12 sanitizer
+ */
 #include "filter.h"
 
 static bool hooked(void)

@@ -61,7 +61,8 @@ static void *writer(void *arg)
 
 		for (i = 0; fd >= 0 && i < 50; i++) {
 			long size = (1 + pick(&seed, 64)) * 4096;
-			ssize_t n = pwrite(fd, buf, size, pick(&seed, 1000) * 4096);
+			/* not over the partition table */
+			ssize_t n = pwrite(fd, buf, size, (1 + pick(&seed, 1000)) * 4096);
 
 			check(n == size, "write: %zd of %ld: %m", n, size);
 		}

@@ -272,6 +272,14 @@ static void setup(void)
 
 		run(argv);
 	}
+	/* User-Mode Linux's disks under the names that tests know. */
+	for (i = 0; i < 3; i++) {
+		char ubd[] = "/dev/ubda", vd[] = "/dev/vda";
+
+		ubd[8] = vd[7] = 'a' + i;
+		if (!access(ubd, F_OK) && access(vd, F_OK))
+			symlink(ubd + 5, vd);
+	}
 	mount("configfs", "/sys/kernel/config", "configfs", 0, NULL);
 	mkdir("/dev/shm", 0755);
 	symlink("/proc/self/fd", "/dev/fd");

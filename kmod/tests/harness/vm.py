@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One QEMU: its console (the kernel's log) and the line to the agent in it."""
+"""One VM, of QEMU or User-Mode Linux: its console (the kernel's log) and the line to the agent in it."""
 
 import os
 import selectors
@@ -35,6 +35,13 @@ def command(kernel, initramfs, append, smp, disks, serials, memory=None):
     return argv + serials
 
 
+def uml_command(kernel, initramfs, append, disks, agent):
+    """The agent's line, /dev/ttyS1, is on the file descriptor agent."""
+    return [kernel.image, f"mem={kernel.memory}M", f"initrd={initramfs}", "con0=fd:0,fd:1", "con=null", "ssl=null",
+            f"ssl1=fd:{agent},fd:{agent}", "quiet", "panic=-1", "oops=panic", *append.split(),
+            *(f"ubd{index}={disk}" for index, disk in enumerate(disks))]
+
+
 def make_disks(directory):
     paths = []
     for index, size in enumerate(DISKS_MB):
@@ -52,16 +59,30 @@ class VM:
         self.replies = []
         self._parts = {}
         self.dir = tempfile.mkdtemp(prefix="blkcast-vm-")
-        path = os.path.join(self.dir, "agent")
+        self.selector = selectors.DefaultSelector()
         # What the kernel does not know becomes environment of the agent, and so of the tests.
         given = " ".join(f"{name}={os.environ[name]}" for name in ("SEED", "STEPS") if os.environ.get(name, "").isalnum())
-        argv = command(kernel, initramfs, given, smp, make_disks(self.dir), [
-            "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-            "-chardev", f"socket,id=agent,path={path},server=on,wait=off", "-serial", "chardev:agent"])
-        self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.selector = selectors.DefaultSelector()
+        start = self._start_uml if kernel.name == "uml" else self._start_qemu
+        start(kernel, initramfs, given, smp)
         os.set_blocking(self.qemu.stdout.fileno(), False)
         self.selector.register(self.qemu.stdout.fileno(), selectors.EVENT_READ, self.console)
+        self.agent.setblocking(False)
+        self.selector.register(self.agent.fileno(), selectors.EVENT_READ, self.replies)
+
+    def _popen(self, argv, **more):
+        self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+
+    def _start_uml(self, kernel, initramfs, append, smp):
+        self.agent, inside = socket.socketpair()
+        self._popen(uml_command(kernel, initramfs, append, make_disks(self.dir), inside.fileno()),
+                    pass_fds=[inside.fileno()], start_new_session=True)
+        inside.close()
+
+    def _start_qemu(self, kernel, initramfs, append, smp):
+        path = os.path.join(self.dir, "agent")
+        self._popen(command(kernel, initramfs, append, smp, make_disks(self.dir), [
+            "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+            "-chardev", f"socket,id=agent,path={path},server=on,wait=off", "-serial", "chardev:agent"]))
         self.agent = socket.socket(socket.AF_UNIX)
         for _ in range(100):
             try:
@@ -73,8 +94,6 @@ class VM:
                 time.sleep(0.05)
         else:
             raise Dead("QEMU does not open its sockets")
-        self.agent.setblocking(False)
-        self.selector.register(self.agent.fileno(), selectors.EVENT_READ, self.replies)
 
     def _pump(self, timeout):
         for key, _ in self.selector.select(timeout):

@@ -3,6 +3,7 @@
 #include <linux/ftrace.h>
 #include <linux/module.h>
 
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
 static void notrace nothing(unsigned long ip, unsigned long parent_ip,
 			    struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
@@ -34,5 +35,6 @@ static void __exit t_exit(void)
 
 module_init(t_init);
 module_exit(t_exit);
+#endif
 MODULE_DESCRIPTION("Stands for a live patch, for tests");
 MODULE_LICENSE("GPL");

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What each task is doing with filters, in place of a member of task_struct: a
- * small table indexed by a hash of the task, each slot claimed by one task at a
- * time; tasks that find their slot taken go to a list. Only a task itself ever
- * looks at its records, which live on its stack.
+ * Passing bios on below a filter.
+ *
+ * Meanwhile each task keeps a record of what it is passing on, in place of a member
+ * of task_struct: a small table indexed by a hash of the task, each slot claimed by
+ * one task at a time; tasks that find their slot taken go to a list. Only a task
+ * itself ever looks at its records, which live on its stack.
  */
 #include <linux/atomic.h>
 #include <linux/cache.h>
 #include <linux/hash.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <linux/static_call.h>
 #include "blkfilter.h"
 
 #define TASK_SLOT_BITS	7
@@ -24,7 +27,9 @@ static struct task_slot task_slots[1 << TASK_SLOT_BITS];
 static DEFINE_RAW_SPINLOCK(overflow_lock);
 static HLIST_HEAD(overflow);
 static atomic_t overflows;
-static atomic_t guards;
+
+/* Tasks inside of a blkfilter_guard_enter(). */
+atomic_t blkfilter_guards;
 
 static __always_inline struct task_slot *task_slot(void)
 {
@@ -48,6 +53,8 @@ static noinline void overflow_add(struct blkfilter_task *t)
 {
 	unsigned long flags;
 
+	t->task = current;
+	t->slot = NULL;
 	atomic_inc(&overflows);
 	raw_spin_lock_irqsave(&overflow_lock, flags);
 	hlist_add_head(&t->overflow, &overflow);
@@ -74,38 +81,30 @@ static __always_inline struct blkfilter_task *task_top(void)
 	return unlikely(atomic_read(&overflows)) ? overflow_top() : NULL;
 }
 
-/**
- * blkfilter_task_enter - put a record on top of those of this task
- * @t: on the stack of the caller, everything else in it set
- */
-void blkfilter_task_enter(struct blkfilter_task *t)
+/* Puts a record on top of those of this task. */
+static __always_inline void task_enter(struct blkfilter_task *t)
 {
 	struct task_slot *slot = task_slot();
 
-	t->task = current;
 	t->outer = task_top();
-	INIT_HLIST_NODE(&t->overflow);
+	t->slot = slot;
 	/* All the records of a task are in the same place. */
-	if (t->outer ? slot->owner == current :
-		       !cmpxchg(&slot->owner, NULL, current))
+	if (likely(t->outer ? slot->owner == current :
+			      !cmpxchg(&slot->owner, NULL, current)))
 		slot->top = t;
 	else
 		overflow_add(t);
 }
 
-/**
- * blkfilter_task_exit - take the record off again
- * @t: the topmost record of this task
- */
-void blkfilter_task_exit(struct blkfilter_task *t)
+/* Takes the topmost record of this task off again. */
+static __always_inline void task_exit(struct blkfilter_task *t)
 {
-	struct task_slot *slot;
+	struct task_slot *slot = t->slot;
 
-	if (unlikely(!hlist_unhashed(&t->overflow))) {
+	if (unlikely(!slot)) {
 		overflow_del(t);
 		return;
 	}
-	slot = task_slot();
 	slot->top = t->outer;
 	if (t->outer)
 		return;
@@ -113,29 +112,45 @@ void blkfilter_task_exit(struct blkfilter_task *t)
 	smp_store_release(&slot->owner, NULL);
 }
 
-/**
- * blkfilter_task_skips - whether this task sends a bio that no filter is to see
- * @flt: the filter of its device
- * @bio: the bio
- *
- * Those are the driver's own I/O, and the rest of a bio that is being passed on
- * and was split below: the filter saw it when it was whole.
- */
-bool notrace blkfilter_task_skips(const struct blkfilter *flt, const struct bio *bio)
+/* What blkfilter_skips() does not know at once. */
+bool notrace __blkfilter_skips(const struct blkfilter *flt, struct bio *bio)
 {
 	struct blkfilter_task *t;
 
-	if (likely(!current->bio_list && !atomic_read(&guards)))
-		return false;
 	for (t = task_top(); t; t = t->outer) {
 		if (!t->flt && t->ops == flt->ops)
 			return true;
-		if (t->flt == flt && t->bio == bio && t->end == bio_end_sector(bio) &&
+		if (t->flt == flt && t->bio == bio &&
+		    t->end == bio_end_sector(bio) &&
 		    t->sector <= bio->bi_iter.bi_sector)
 			return true;
 	}
 	return false;
 }
+
+/**
+ * blkfilter_pass - send a bio on, below the filter
+ * @flt: the filter that got it
+ * @bio: the bio
+ *
+ * For use in ->submit_bio() or later, from any context that may sleep. On return
+ * the bio was given to the device's driver, or to a lower device, or has ended.
+ */
+void blkfilter_pass(struct blkfilter *flt, struct bio *bio)
+{
+	struct bio_list *list = blkfilter_hide_bio_list();
+	struct blkfilter_task t;
+
+	t.flt = flt;
+	t.bio = bio;
+	t.sector = bio->bi_iter.bi_sector;
+	t.end = bio_end_sector(bio);
+	task_enter(&t);
+	static_call(blkfilter_submit_original)(bio);
+	task_exit(&t);
+	current->bio_list = list;
+}
+EXPORT_SYMBOL_GPL(blkfilter_pass);
 
 /**
  * blkfilter_guard_enter - hide this task's I/O from the filters of a driver
@@ -150,8 +165,8 @@ void blkfilter_guard_enter(struct blkfilter_task *guard,
 {
 	guard->flt = NULL;
 	guard->ops = ops;
-	blkfilter_task_enter(guard);
-	atomic_inc(&guards);
+	task_enter(guard);
+	atomic_inc(&blkfilter_guards);
 }
 EXPORT_SYMBOL_GPL(blkfilter_guard_enter);
 
@@ -161,8 +176,8 @@ EXPORT_SYMBOL_GPL(blkfilter_guard_enter);
  */
 void blkfilter_guard_exit(struct blkfilter_task *guard)
 {
-	atomic_dec(&guards);
-	blkfilter_task_exit(guard);
+	atomic_dec(&blkfilter_guards);
+	task_exit(guard);
 }
 EXPORT_SYMBOL_GPL(blkfilter_guard_exit);
 
