@@ -234,7 +234,6 @@ int cmd_image(int argc, char **argv)
 int cmd_release(int argc, char **argv)
 {
 	static const struct hint hints[] = {
-		{ EOPNOTSUPP, "release is off for this image; switch it on with: blksnapctl release on DEVICE" },
 		{ EINVAL, "offset and size have to be multiples of 512, within the device" },
 		{ 0, NULL }
 	};
@@ -252,6 +251,9 @@ int cmd_release(int argc, char **argv)
 		if (!info.image[0])
 			die("%s has no image: it is in no snapshot that was taken", argv[1]);
 		snprintf(path, sizeof(path), "/dev/%.32s", info.image);
+		/* Without this the discard would zero the range of the image. */
+		arg.enable = 1;
+		ctl_or_die(fd, argv[1], "release", BLKFILTER_CTL_BLKSNAP_RELEASE, &arg, sizeof(arg));
 		if (ioctl(device_open(path, O_RDWR), BLKDISCARD, range))
 			die_errno(errno, "release", path, hints);
 		return 0;

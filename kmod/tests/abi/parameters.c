@@ -54,7 +54,6 @@ int main(void)
 	refuses("chunk_minimum_shift", 64);
 	refuses("chunk_minimum_shift", 8);
 	refuses("chunk_maximum_shift", 64);
-	refuses("chunk_maximum_count_shift", 0);
 	refuses("chunk_maximum_count_shift", 64);
 	refuses("chunk_maximum_in_queue", 0);
 	refuses("diff_storage_minimum", 0);

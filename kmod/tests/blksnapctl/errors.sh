@@ -41,15 +41,18 @@ says 1 "destroy that first" detach "$d"
 says 1 "in this snapshot" add "$id" "$d"
 try blksnapctl take "$id"
 says 1 "taken already" take "$id"
-says 1 "release is off" release range "$d" 0 4096
+says 1 "multiples of 512" release range "$d" 0 100
+says 1 "expected on DEVICE" release maybe "$d"
 try blksnapctl destroy "$id"
 try blksnapctl detach "$d"
 
 rmmod blksnap
 says 1 "try: modprobe blksnap" list
 says 1 "try: modprobe blksnap" attach "$d"
-rmmod blkfilter
-says 1 "try: modprobe blksnap" attach "$d"
+if [ -e /sys/module/blkfilter/refcnt ]; then
+	rmmod blkfilter
+	says 1 "try: modprobe blksnap" attach "$d"
+fi
 modprobe blksnap
 if [ -x /bin/setpriv ]; then
 	chmod a+r "$d"

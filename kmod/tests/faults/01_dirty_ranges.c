@@ -12,9 +12,12 @@ int main(void)
 	struct source source = source_open(sh("dev_null 128"));
 	struct blksnap_sectors *ranges = calloc(RANGES, sizeof(*ranges));
 	struct blksnap_cbtinfo info;
+	struct blksnap_uuid id;
 	uint8_t *map;
 	unsigned int i, block;
 
+	id = take_one("/tmp", MIB, &source);
+	destroy(&id);
 	/* every other block, in an order that is not the device's */
 	for (i = 0; i < RANGES; i++)
 		ranges[i] = (struct blksnap_sectors){ (i * 101 % RANGES) * 2 * 128 + 7, 1 };

@@ -1,5 +1,6 @@
 # fault 2: where the old data cannot be read, the write goes through and the image is marked corrupted
 # timeout: 90
+# kernels: 6.1 6.12 sanitizer
 . /tests/lib/lib.sh
 low=$(dev_null 32)
 put "$low" 0 32768 1

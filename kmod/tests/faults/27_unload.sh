@@ -4,7 +4,7 @@ id=$(blksnapctl create --limit 4M "$(storage_dir)")
 refuse rmmod blksnap
 try blksnapctl destroy "$id"
 try rmmod blksnap
-try rmmod blkfilter
+[ ! -e /sys/module/blkfilter/refcnt ] || try rmmod blkfilter	# unless it is part of the kernel
 try modprobe blksnap
 d=$(dev_null 8); attach "$d"
 id=$(snapshot 16 "$(storage_dir)" "$d")
