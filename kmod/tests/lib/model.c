@@ -285,7 +285,7 @@ static void drop_of(struct volume *v)
 /* Many takes, so that the numbers run out now and then. */
 static void take_many(struct volume *v)
 {
-	unsigned int rounds = 1 + below(40);
+	unsigned int rounds = 1 + below(8);
 
 	drop_of(v);
 	for (unsigned int i = 0; i < rounds; i++) {

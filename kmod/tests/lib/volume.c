@@ -69,7 +69,8 @@ void volume_wrote(struct volume *v, uint64_t at, uint64_t length)
 void volume_dirtied(struct volume *v, uint64_t at, uint64_t length)
 {
 	mark(v, v->written, at, length, v->epoch + 1);
-	mark(v, v->readable, at, length, v->epoch);
+	/* Before the first take there is no closed number, but 0 would mean no change. */
+	mark(v, v->readable, at, length, v->epoch ? v->epoch : 1);
 }
 
 void volume_took(struct volume *v)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * a few thousand random operations on two devices give what a plain model says, byte for byte and number for number
- * timeout: 90
+ * timeout: 300
  */
 #include "model.h"
 #include "random.h"

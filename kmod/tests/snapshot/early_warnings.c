@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* watermark, change threshold, resize and removal raise their events, once, to those who subscribed, and poll() tells */
+/*
+ * watermark, change threshold, resize and removal raise their events, once, to those who subscribed, and poll() tells
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>

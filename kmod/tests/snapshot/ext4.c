@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * snapshots of a mounted ext4 under load pass e2fsck as they are, and hold every file synced before
- * timeout: 90
+ * timeout: 300
  */
 #include "files.h"
 

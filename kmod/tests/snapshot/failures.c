@@ -2,7 +2,7 @@
 /*
  * memory and I/O failures injected into the module: no write to the source fails, no image lies, the map stays right
  * kernels: sanitizer
- * timeout: 60
+ * timeout: 300
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * image I/O of every size and alignment, over chunk edges, is what it must be; the source never changes (fault 14)
- * timeout: 90
+ * timeout: 300
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * a writer that is killed, or showered with signals, while it waits for a copy does not harm the snapshot (fault 18)
- * timeout: 90
+ * timeout: 300
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

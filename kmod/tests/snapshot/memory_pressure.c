@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * snapshots under load are right while another process takes all memory there is
- * timeout: 120
+ * timeout: 300
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

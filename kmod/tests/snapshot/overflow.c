@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* a full difference storage fails the image and tells so; the source is unharmed, and the next snapshot works */
+/*
+ * a full difference storage fails the image and tells so; the source is unharmed, and the next snapshot works
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

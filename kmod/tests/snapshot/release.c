@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* released ranges of an image are freed, not copied any more, and unreadable; the others are as before */
+/*
+ * released ranges of an image are freed, not copied any more, and unreadable; the others are as before
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/fs.h>

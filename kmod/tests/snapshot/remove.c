@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * the source is pulled out at every stage, idle and under load: no hang, no false data, the snapshot can be destroyed
- * timeout: 120
+ * timeout: 300
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* the partition table is read again at every stage: no filter is left behind, no false data, and attaching anew works (fault 17) */
+/*
+ * the partition table is read again at every stage: no filter is left behind, no false data, and attaching anew works (fault 17)
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

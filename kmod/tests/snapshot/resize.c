@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* the source grows and shrinks at every stage: the image stays, new sectors are tracked, the generation is new (fault 7, 15) */
+/*
+ * the source grows and shrinks at every stage: the image stays, new sectors are tracked, the generation is new (fault 7, 15)
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* several snapshots at a time, of different devices, in one storage directory, do not disturb each other */
+/*
+ * several snapshots at a time, of different devices, in one storage directory, do not disturb each other
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* what is copied is what is overwritten, in units of 4 KiB, once; and the figures say so */
+/*
+ * what is copied is what is overwritten, in units of 4 KiB, once; and the figures say so
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <unistd.h>

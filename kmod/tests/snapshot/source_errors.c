@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* old data that cannot be read from the source fails the image, and the write that overwrites it goes through */
+/*
+ * old data that cannot be read from the source fails the image, and the write that overwrites it goes through
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * snapshots under load are right with their storage on a block device
- * timeout: 90
+ * timeout: 300
  */
 #include "lossless.h"
 #include "random.h"

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* I/O errors of the storage, on writing and on reading, fail the image and never a write to the source */
+/*
+ * I/O errors of the storage, on writing and on reading, fail the image and never a write to the source
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <string.h>

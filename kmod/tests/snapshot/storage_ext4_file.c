@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * snapshots under load are right with their storage in a regular file on ext4, which has holes
- * timeout: 90
+ * timeout: 300
  */
 #include "lossless.h"
 #include "random.h"

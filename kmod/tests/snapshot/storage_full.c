@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* a file system that is full before the limit is reached fails the image, tells so, and harms nothing else */
+/*
+ * a file system that is full before the limit is reached fails the image, tells so, and harms nothing else
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* a storage file grows in portions, ahead of need and up to the limit; nothing of it is left afterwards (fault 21) */
+/*
+ * a storage file grows in portions, ahead of need and up to the limit; nothing of it is left afterwards (fault 21)
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

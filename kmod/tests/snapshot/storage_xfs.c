@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * snapshots under load are right with their storage in a directory of xfs
- * timeout: 90
+ * timeout: 300
  */
 #include "lossless.h"
 #include "random.h"

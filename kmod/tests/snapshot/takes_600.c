@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * 600 takes in a row: every increment is right for old clients and for those who count epochs, across 255 twice (fault 20)
- * timeout: 120
+ * timeout: 300
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * snapshots under load: no sector from after the take, none too old, two readings equal, increments lossless and exact (fault 12)
- * timeout: 90
+ * timeout: 300
  */
 #include "lossless.h"
 #include "random.h"

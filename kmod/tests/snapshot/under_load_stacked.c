@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * snapshots under load are right on dm, a partition, a loop device, a bio-based driver and a queue that splits
- * timeout: 120
+ * timeout: 300
  */
 #include <stdio.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* the modules do not unload while a snapshot lives, under load, and that harms it in no way */
+/*
+ * the modules do not unload while a snapshot lives, under load, and that harms it in no way
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* the image of a whole disk shows what its partitions held at the take, whatever is written to them afterwards (fault 26) */
+/*
+ * the image of a whole disk shows what its partitions held at the take, whatever is written to them afterwards (fault 26)
+ * timeout: 180
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

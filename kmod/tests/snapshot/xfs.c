@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * snapshots of a mounted xfs under load pass xfs_repair -n after their log was replayed, and hold every file synced before
- * timeout: 90
+ * timeout: 300
  */
 #include "files.h"
 

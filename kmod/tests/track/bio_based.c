@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* every kind of write to a bio-based driver marks exactly the blocks written */
+/*
+ * every kind of write to a bio-based driver marks exactly the blocks written
+ * timeout: 180
+ */
 #include "blksnap.h"
 #include "track.h"
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* what a dm device above the tracked one writes, at an offset, is marked exactly */
+/*
+ * what a dm device above the tracked one writes, at an offset, is marked exactly
+ * timeout: 180
+ */
 #include "blksnap.h"
 #include "track.h"
 

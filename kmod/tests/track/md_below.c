@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* what a raid1 writes to its tracked member is marked exactly */
+/*
+ * what a raid1 writes to its tracked member is marked exactly
+ * timeout: 180
+ */
 #include "blksnap.h"
 #include "track.h"
 

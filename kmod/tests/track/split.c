@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* writes that the queue splits into 4 KiB requests mark exactly the blocks written */
+/*
+ * writes that the queue splits into 4 KiB requests mark exactly the blocks written
+ * timeout: 180
+ */
 #include "blksnap.h"
 #include "track.h"
 

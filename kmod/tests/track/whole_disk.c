@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* a filter attached to the whole disk marks what is written to its partition and to itself (fault 26) */
+/*
+ * a filter attached to the whole disk marks what is written to its partition and to itself (fault 26)
+ * timeout: 180
+ */
 #include <fcntl.h>
 #include <stdio.h>
 
