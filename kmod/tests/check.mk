@@ -3,6 +3,7 @@
 #
 #   make check KERNEL=6.1|6.12|sanitizer [TESTS="glob ..."] [SMP=2] [JOBS=1] [V=1]
 #   make check-long ...		the tests that take longer
+#   make bench KERNEL=...	measurements, in instructions
 #   make vm KERNEL=...		a shell in the VM
 #   make sanitizer-kernel	builds the kernel with KASAN, lockdep, kmemleak ...
 #   SEED=N STEPS=N		for the random tests
@@ -21,10 +22,13 @@ check:
 check-long:
 	@$(run_tests) --long $(foreach t,$(TESTS),'$(t)')
 
+bench:
+	@$(run_tests) --bench $(foreach t,$(TESTS),'$(t)')
+
 vm:
 	@$(run_tests) --shell
 
 sanitizer-kernel:
 	$(TOP)tests/sanitizer-kernel.sh
 
-.PHONY: check check-long vm sanitizer-kernel
+.PHONY: check check-long bench vm sanitizer-kernel

@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 
-NOT_GROUPS = {"guest", "harness", "lib", "modules", "progs", "selftest"}
+NOT_GROUPS = {"bench", "guest", "harness", "lib", "modules", "progs", "selftest"}
 DEFAULT_TIMEOUT_S = 60
 FAULTS = 27             # known ones of the series; a test that shows one absent names it: `fault 7: ...`
 

@@ -172,7 +172,7 @@ class Run:
             self.report("harness/manual", "the manual page has no fault that mandoc finds", True, [], 0, "no mandoc")
 
     def boot(self, log):
-        vm = machine.VM(self.kernel, self.archive, self.options.smp, log)
+        vm = machine.VM(self.kernel, self.archive, self.options.smp, log, self.options.bench)
         try:
             for line in vm.reply("hello ", machine.BOOT_S):
                 if line.startswith("|"):
@@ -260,13 +260,16 @@ def main():
     parser.add_argument("--long", action="store_true", help="the long tests")
     parser.add_argument("--selftest", action="store_true", help="the tests of the harness itself")
     parser.add_argument("--shell", action="store_true", help="a shell in the VM, no tests")
+    parser.add_argument("--bench", action="store_true", help="measurements, on one CPU whose clock counts instructions")
     parser.add_argument("--verbose", action="store_true", help="show the output of passed tests too")
     parser.add_argument("--tool", action="append", default=[], help="a command of the host that the VM shall have")
     parser.add_argument("--list", action="store_true", help="list the tests and exit")
     parser.add_argument("tests", nargs="*", help="group/name, globs allowed; a group's name alone is all of it")
     options = parser.parse_args()
     options.modules = not options.selftest
-    tests = catalogue.read(TESTS, {"selftest"} if options.selftest else None)
+    if options.bench:
+        options.smp, options.jobs, options.verbose = 1, 1, True
+    tests = catalogue.read(TESTS, {"selftest"} if options.selftest else {"bench"} if options.bench else None)
     if options.list:
         for test in tests:
             print(f"{test.name}: {test.about}" + (" (long)" if test.long else ""))

@@ -19,7 +19,7 @@ class Dead(Exception):
     """The VM is gone or does not answer any more."""
 
 
-def command(kernel, initramfs, append, smp, disks, serials, memory=None):
+def command(kernel, initramfs, append, smp, disks, serials, memory=None, icount=False):
     qemu = shutil.which("qemu-system-x86_64")
     if not qemu:
         raise Missing("no qemu-system-x86_64: apt-get install qemu-system-x86")
@@ -29,6 +29,8 @@ def command(kernel, initramfs, append, smp, disks, serials, memory=None):
             "-kernel", kernel.image, "-initrd", initramfs, "-append",
             "console=ttyS0 quiet panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 "
             "workqueue.watchdog_thresh=120 " + append]
+    if icount:  # a nanosecond of the VM is an instruction
+        argv += ["-icount", "shift=0,sleep=off"]
     for index, disk in enumerate(disks):
         argv += ["-drive", f"file={disk},if=none,id=d{index},format=raw,cache=unsafe,discard=unmap,detect-zeroes=off",
                  "-device", f"virtio-blk-pci,drive=d{index},serial=disk{index}"]
@@ -52,7 +54,7 @@ def make_disks(directory):
 
 
 class VM:
-    def __init__(self, kernel, initramfs, smp, log):
+    def __init__(self, kernel, initramfs, smp, log, icount=False):
         """log: where the console goes, a file open for writing bytes."""
         self.log = log
         self.console = []       # lines not yet fetched
@@ -62,6 +64,7 @@ class VM:
         self.selector = selectors.DefaultSelector()
         # What the kernel does not know becomes environment of the agent, and so of the tests.
         given = " ".join(f"{name}={os.environ[name]}" for name in ("SEED", "STEPS") if os.environ.get(name, "").isalnum())
+        self.icount = icount
         start = self._start_uml if kernel.name == "uml" else self._start_qemu
         start(kernel, initramfs, given, smp)
         os.set_blocking(self.qemu.stdout.fileno(), False)
@@ -82,7 +85,7 @@ class VM:
         path = os.path.join(self.dir, "agent")
         self._popen(command(kernel, initramfs, append, smp, make_disks(self.dir), [
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-            "-chardev", f"socket,id=agent,path={path},server=on,wait=off", "-serial", "chardev:agent"]))
+            "-chardev", f"socket,id=agent,path={path},server=on,wait=off", "-serial", "chardev:agent"], icount=self.icount))
         self.agent = socket.socket(socket.AF_UNIX)
         for _ in range(100):
             try:
