@@ -7,6 +7,6 @@
 
 int main(void)
 {
-	group_rounds(3, 4, 60);
+	group_rounds(3, 4, 30);
 	return 0;
 }

@@ -81,8 +81,8 @@ int main(void)
 
 	seed_write(source.fd, source.size, 0, 1);
 	overflow(&source, "/tmp", 2);
-	overflow(&source, sh("truncate -s 64M /tmp/file; echo /tmp/file"), 3);
-	overflow(&source, sh("dev_null 64"), 4);
+	overflow(&source, sh("truncate -s 1M /tmp/file; echo /tmp/file"), 3);
+	overflow(&source, sh("dev_null 2"), 4);
 	source_close(&source);
 	return 0;
 }
