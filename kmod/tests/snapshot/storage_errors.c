@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,17 +30,18 @@ static void corrupted(const struct blksnap_uuid *id)
 
 static void unreadable(int image)
 {
-	char byte;
+	void *buf = io_alloc(4096);
 
 	for (uint64_t at = 0; at < source.size; at += MIB)
-		check(pread(image, &byte, 1, at) < 0, "a corrupted image is readable at %llu",
+		check(pread(image, buf, 4096, at) < 0, "a corrupted image is readable at %llu",
 		      (unsigned long long)at);
+	free(buf);
 }
 
 static void error_on_writing(const char *storage, uint64_t seed)
 {
 	struct blksnap_uuid id = take_one(storage, 24 * MIB, &source);
-	int image = image_open(source.fd, O_RDONLY);
+	int image = image_open(source.fd, O_RDONLY | O_DIRECT);
 
 	seed_write(source.fd, MIB, 0, seed);
 	seed_check(image, MIB, 0, seed - 1);
