@@ -103,7 +103,6 @@ dm() {
 	*" flakey "*) modprobe dm-flakey;;
 	*" snapshot"*) modprobe dm-snapshot;;
 	*" delay "*) modprobe dm-delay;;
-	*" dust "*) modprobe dm-dust;;
 	esac
 	dmsetup create "$1" --noudevsync --table "$2" || fail "dmsetup create $1: $2"
 	[ -b "/dev/mapper/$1" ] || dmsetup mknodes "$1"
