@@ -16,6 +16,7 @@ import io.blkcast.schema.IncrementCommitted;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -142,6 +143,8 @@ class PublishFailureIT {
 
   @Test
   void aTransactionThatTimesOutIsNotTakenForAnotherExporter() throws Exception {
+    kafka.producer.put("max.block.ms", "60000");
+    CompletableFuture<Void> later = new CompletableFuture<>();
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
       publisher.open();
@@ -149,9 +152,14 @@ class PublishFailureIT {
       Attempt attempt = publisher.begin(header(Optional.of(base), 4));
       send(attempt, 4, 1);
       proxy.onEndTxn(KafkaProxy.EndTxn.LOSE_REQUEST);
-      assertFails(Code.RETRIABLE, attempt::commit);
+      // The transaction times out after 2 s; from then on its end is fenced off.
+      later.completeOnTimeout(null, 5, TimeUnit.SECONDS);
+      later.thenRun(() -> proxy.onEndTxn(KafkaProxy.EndTxn.PASS));
+      assertThatThrownBy(attempt::commit)
+          .isInstanceOfSatisfying(
+              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.RETRIABLE))
+          .hasMessageContaining("timed out or another exporter");
       attempt.abort("kafka", "timed out");
-      proxy.onEndTxn(KafkaProxy.EndTxn.PASS);
       assertThat(publisher.open()).contains(base);
       commit(publisher, Optional.of(base));
       assertThat(kafka.read(kafka.names.increments(), true, IncrementCommitted.class)).hasSize(2);
