@@ -49,7 +49,7 @@ void volume_open(struct volume *v, char *path)
 	v->source = source_open(path);
 	v->size = v->source.size;
 	v->data = io_alloc(v->size);
-	v->released = calloc(v->size / UNIT, 1);
+	v->released = calloc(v->size / UNIT + 1, 1);
 	read_all(v->source.fd, v->data, v->size, 0);
 	volume_attach(v);
 }
@@ -79,7 +79,8 @@ void volume_took(struct volume *v)
 	memcpy(v->readable, v->written, v->blocks * sizeof(*v->readable));
 	v->image = io_alloc(v->size);
 	memcpy(v->image, v->data, v->size);
-	memset(v->released, 0, v->size / UNIT);
+	memset(v->released, 0, v->size / UNIT + 1);
+	v->copy_unit = 1u << param_get("copy_unit_shift");
 	v->release = false;
 }
 
@@ -91,7 +92,11 @@ void volume_dropped(struct volume *v)
 
 void volume_discarded_image(struct volume *v, uint64_t at, uint64_t length)
 {
-	memset(v->released + at / UNIT, 1, length / UNIT);
+	uint64_t first = (at + v->copy_unit - 1) / v->copy_unit * v->copy_unit;
+	uint64_t end = (at + length) / v->copy_unit * v->copy_unit;
+
+	if (first < end)
+		memset(v->released + first / UNIT, 1, (end - first) / UNIT);
 }
 
 bool volume_kept(const struct volume *v, uint64_t at, uint64_t length)

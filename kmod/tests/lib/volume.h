@@ -10,7 +10,7 @@
  * which each tracking block was last written.
  */
 
-#define UNIT 4096u	/* ranges are released in these */
+#define UNIT 4096u	/* the least that is released */
 
 struct volume {
 	struct source source;
@@ -19,6 +19,7 @@ struct volume {
 
 	uint8_t *image;		/* NULL: no snapshot is held */
 	uint8_t *released;	/* per UNIT of the image */
+	uint32_t copy_unit;	/* bytes: what is released is rounded down to these */
 	bool release;		/* a discard on the image releases */
 
 	uint32_t block_size, blocks;

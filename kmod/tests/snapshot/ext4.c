@@ -15,6 +15,6 @@ int main(void)
 		.mount = "ro,noload",
 	};
 
-	file_system_under_load(&fs, 3);
+	file_system_under_load(&fs, 2);
 	return 0;
 }

@@ -71,7 +71,7 @@ int main(void)
 		.writers = { .threads = 3, .max_sectors = 256, .seed = random_seed() },
 		.storage = "/dev/vdb",
 		.limit = 64 * MIB,
-		.rounds = 4,
+		.rounds = 2,
 	};
 	pid_t pid;
 

@@ -24,6 +24,8 @@ int main(void)
 			.rounds = 60,
 		};
 
+		must(param_set("copy_unit_shift", 12 + i % 4));
+		must(param_set("chunk_maximum_in_queue", i % 3 ? 256 : 2));
 		lossless_rounds(sh("dev_null 12"), &how);
 	}
 	return 0;
