@@ -1,0 +1,171 @@
+package io.blkcast.exporter.source.blksnap;
+
+import com.sun.nio.file.ExtendedOpenOption;
+import io.blkcast.exporter.source.ChangeSource;
+import io.blkcast.exporter.source.ChangeSourceContract;
+import io.blkcast.exporter.source.SourceException;
+import io.blkcast.exporter.source.SourceRig;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * The kernel module under the contract of every source, on loop devices. Needs root and the module,
+ * and so a machine of its own: {@code make -C kmod e2e} runs it in a VM, Maven does not.
+ */
+class BlksnapSourceContract extends ChangeSourceContract {
+
+  @Override
+  protected SourceRig rig(long storageLimit) throws Exception {
+    return new LoopRig(storageLimit);
+  }
+
+  private static final class LoopRig implements SourceRig {
+
+    private static final long CAPACITY = (4 << 20) + 3 * 512;
+    private static final int ALIGNMENT = 4096;
+
+    private final Path directory = Files.createTempDirectory("blksnap-contract");
+    private final Map<String, String> devices = new LinkedHashMap<>();
+    private final Map<String, FileChannel> channels = new LinkedHashMap<>();
+    private final long storageLimit;
+    private BlksnapSource source;
+
+    LoopRig(long storageLimit) throws IOException, InterruptedException, SourceException {
+      this.storageLimit = storageLimit;
+      for (String volume : List.of("first", "second")) {
+        Path image = directory.resolve(volume);
+        try (FileChannel file =
+            FileChannel.open(image, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+          file.write(ByteBuffer.allocate(1), CAPACITY - 1);
+        }
+        String device = run("losetup", "--find", "--show", image.toString());
+        devices.put(volume, device);
+        // Past the page cache: what is written is what the module sees, no more and no later.
+        channels.put(
+            volume,
+            FileChannel.open(
+                Path.of(device),
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE,
+                ExtendedOpenOption.DIRECT));
+      }
+      start();
+    }
+
+    private void start() throws SourceException {
+      Map<String, BlksnapSource.Volume> volumes = new LinkedHashMap<>();
+      devices.forEach(
+          (volume, device) ->
+              volumes.put(
+                  volume,
+                  new BlksnapSource.Volume(
+                      device,
+                      0,
+                      new DifferenceStorage(
+                          Optional.of(directory.toString()), OptionalLong.of(storageLimit)))));
+      source = new BlksnapSource(volumes);
+    }
+
+    @Override
+    public ChangeSource source() {
+      return source;
+    }
+
+    @Override
+    public List<String> volumes() {
+      return List.copyOf(devices.keySet());
+    }
+
+    @Override
+    public long capacity() {
+      return CAPACITY;
+    }
+
+    @Override
+    public void write(String volume, long offset, byte[] data) throws IOException {
+      channel(volume).write(aligned(data.length).put(data).flip(), offset);
+    }
+
+    @Override
+    public void trim(String volume, long offset, long length) throws IOException {
+      int fd = Libc.open(device(volume), Libc.O_RDWR, "open");
+      try {
+        Libc.ioctl(
+            fd, Abi.BLKDISCARD, Abi.argument(16).putLong(0, offset).putLong(8, length), "discard");
+      } finally {
+        Libc.closeQuietly(fd);
+      }
+    }
+
+    @Override
+    public byte[] read(String volume, long offset, int length) throws IOException {
+      ByteBuffer data = aligned(length);
+      while (data.hasRemaining() && channel(volume).read(data, offset + data.position()) > 0) {
+        // the rest
+      }
+      byte[] bytes = new byte[length];
+      data.flip().get(bytes);
+      return bytes;
+    }
+
+    @Override
+    public void restart() throws SourceException {
+      source.close();
+      start();
+    }
+
+    @Override
+    public void close() throws Exception {
+      source.close();
+      // Tracking outlives a source; the devices of this rig do not.
+      start();
+      for (String volume : devices.keySet()) {
+        try {
+          source.untrack(volume);
+        } catch (SourceException e) {
+          if (e.code() != SourceException.Code.NOT_TRACKED) {
+            throw e;
+          }
+        }
+      }
+      source.close();
+      for (Map.Entry<String, String> device : devices.entrySet()) {
+        channel(device.getKey()).close();
+        run("losetup", "--detach", device.getValue());
+        Files.delete(directory.resolve(device.getKey()));
+      }
+      Files.delete(directory);
+    }
+
+    private FileChannel channel(String volume) {
+      return channels.get(volume);
+    }
+
+    private String device(String volume) {
+      return devices.get(volume);
+    }
+
+    private static ByteBuffer aligned(int length) {
+      return ByteBuffer.allocateDirect(length + ALIGNMENT).alignedSlice(ALIGNMENT).limit(length);
+    }
+
+    private static String run(String... command) throws IOException, InterruptedException {
+      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      if (process.waitFor() != 0) {
+        throw new IOException(String.join(" ", command) + ": " + output);
+      }
+      return output.trim();
+    }
+  }
+}
