@@ -101,8 +101,10 @@ void cbt_map_take(struct cbt_map *map)
 void cbt_map_mark_both(struct cbt_map *map, sector_t sector, sector_t count)
 {
 	u64 block, last = (sector + count - 1) >> map->block_shift;
+	/* Before the first take there is no closed number, but 0 means no change. */
+	u8 number = map->closed ?: map->number;
 
 	cbt_map_mark(map, sector, sector + count - 1);
 	for (block = sector >> map->block_shift; block <= last; block++)
-		WRITE_ONCE(map->readable[block], map->closed);
+		WRITE_ONCE(map->readable[block], number);
 }

@@ -65,7 +65,7 @@ static_assert(IOCTL_BLKSNAP_SNAPSHOT_WAIT_EVENT == 0x90005605);
  * @devices: subscription to the events of devices, or NULL
  */
 struct control_file {
-	struct mutex lock;
+	struct mutex lock; /* subscribing */
 	struct snapshot *snapshot;
 	struct event_subscriber *devices;
 };
@@ -169,7 +169,8 @@ static long wait_event_of(struct control_file *cf, struct blksnap_snapshot_event
 	long ret;
 
 	if (is_no_id(&ev->id)) {
-		sub = READ_ONCE(cf->devices);
+		/* It may come at any time. */
+		sub = smp_load_acquire(&cf->devices);
 		return sub ? event_queue_wait(&sub->queue, ev->timeout_ms, ev) : -ESRCH;
 	}
 	snap = snapshot_find(&ev->id);
@@ -234,6 +235,7 @@ static long subscribe_devices(struct control_file *cf)
 	if (!sub)
 		return -ENOMEM;
 	event_subscribe(sub);
+	/* Initialised before it is seen. */
 	smp_store_release(&cf->devices, sub);
 	return 0;
 }
@@ -247,6 +249,7 @@ static long subscribe_snapshot(struct control_file *cf, const struct blksnap_uui
 	snap = snapshot_find(id);
 	if (!snap)
 		return -ESRCH;
+	/* As above. */
 	smp_store_release(&cf->snapshot, snap);
 	return 0;
 }
@@ -300,9 +303,14 @@ static long control_ioctl(struct file *file, unsigned int cmd, unsigned long ptr
 static __poll_t control_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct control_file *cf = file->private_data;
-	struct event_subscriber *sub = smp_load_acquire(&cf->devices);
-	struct snapshot *snap = smp_load_acquire(&cf->snapshot);
+	struct event_subscriber *sub;
+	struct snapshot *snap;
 	__poll_t mask = 0;
+
+	/* They may come at any time, but do not go while the file is open. */
+	sub = smp_load_acquire(&cf->devices);
+	/* As above. */
+	snap = smp_load_acquire(&cf->snapshot);
 
 	if (sub) {
 		poll_wait(file, &sub->queue.wait, wait);

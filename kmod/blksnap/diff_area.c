@@ -132,6 +132,22 @@ void diff_area_corrupt(struct diff_area *area, int error)
 	store_flush(area->storage);
 }
 
+/**
+ * diff_area_usable - whether the image can be right still
+ * @area: the area
+ *
+ * A device that was cut off has lost what was there, even if it grows again.
+ */
+bool diff_area_usable(struct diff_area *area)
+{
+	if (unlikely(READ_ONCE(area->error)))
+		return false;
+	if (likely(bdev_nr_sectors(area->bdev) >= area->capacity))
+		return true;
+	diff_area_corrupt(area, -ENXIO);
+	return false;
+}
+
 /*
  * Readers.
  */
@@ -334,13 +350,19 @@ bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count, 
 	int ret;
 
 	/* What lies beyond was not there at the take. */
-	if (READ_ONCE(area->error) || sector >= area->capacity)
+	if (!diff_area_usable(area) || sector >= area->capacity)
 		return true;
 	count = min(count, area->capacity - sector);
 	first = sector >> area->unit_shift;
 	last = (sector + count - 1) >> area->unit_shift;
 	if (units_kept(area, first, last))
 		return true;
+	if (unlikely(READ_ONCE(area->storage->task) == current)) {
+		pr_err("%pg: the difference storage of the snapshot lies on the device, by way of others\n",
+		       area->bdev);
+		diff_area_corrupt(area, -EDEADLK);
+		return true;
+	}
 	if (nowait)
 		return false;
 	begin = ktime_get_ns();

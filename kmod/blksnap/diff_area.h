@@ -18,7 +18,7 @@ struct tracker;
 #define COPY_PAGES_MAX	64
 
 #define SHARD_BITS	8
-#define SHARDS		(1 << SHARD_BITS)
+#define SHARDS		BIT(SHARD_BITS)
 
 /*
  * READING: the data is on its way; the image still reads the source.
@@ -85,7 +85,7 @@ struct piece {
  * @pieces: by unit
  */
 struct shard {
-	spinlock_t lock;
+	spinlock_t lock; /* the tree and its pieces */
 	struct rb_root pieces;
 };
 
@@ -137,7 +137,7 @@ struct diff_area {
 	bool releasing;
 	bool release_enabled;
 	wait_queue_head_t wait;
-	spinlock_t readers_lock;
+	spinlock_t readers_lock; /* readers */
 	struct list_head readers;
 	atomic_t users;
 	atomic64_t copied;
@@ -145,12 +145,10 @@ struct diff_area {
 	struct image *image;
 };
 
-
-
-
 struct diff_area *diff_area_create(struct tracker *tracker, struct diff_storage *storage);
 void diff_area_destroy(struct diff_area *area);
 void diff_area_corrupt(struct diff_area *area, int error);
+bool diff_area_usable(struct diff_area *area);
 bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count,
 		       bool nowait);
 

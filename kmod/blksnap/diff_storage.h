@@ -50,7 +50,7 @@ struct diff_storage {
 	struct compat_bdev bdev;
 	bool sparse;
 	bool in_memory;
-	spinlock_t lock;
+	spinlock_t lock; /* what follows, but for the works */
 	sector_t limit;
 	sector_t allocated;
 	sector_t used;

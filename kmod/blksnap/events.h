@@ -40,7 +40,7 @@ struct event {
  * @wait: woken for each event and when closed
  */
 struct event_queue {
-	spinlock_t lock;
+	spinlock_t lock; /* what follows */
 	struct list_head events;
 	unsigned int count;
 	bool closed;

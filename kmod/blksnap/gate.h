@@ -56,6 +56,7 @@ static inline bool gate_enter(struct gate *gate, bool nowait)
 {
 	/* An RCU reader: the hold waits for those that still saw the gate open. */
 	preempt_disable();
+	/* If it is open, then what the hold has changed is seen. */
 	if (likely(!smp_load_acquire(&gate->hold))) {
 		this_cpu_inc(gate->cpu->inside);
 		preempt_enable();

@@ -491,7 +491,7 @@ static void image_submit_bio(struct bio *bio)
 	struct image *image = bio->bi_bdev->bd_disk->private_data;
 	struct diff_area *area = image->area;
 
-	if (unlikely(READ_ONCE(area->error))) {
+	if (unlikely(!diff_area_usable(area))) {
 		bio_io_error(bio);
 		return;
 	}

@@ -18,7 +18,7 @@ struct diff_area;
 struct image {
 	struct gendisk *disk;
 	struct diff_area *area;
-	spinlock_t lock;
+	spinlock_t lock; /* writes */
 	struct bio_list writes;
 	struct work_struct write_work;
 };

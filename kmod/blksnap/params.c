@@ -56,62 +56,108 @@ static const struct kernel_param_ops param_ops = {
 	.get = param_get,
 };
 
-#define PARAM(name, description)						\
-	module_param_cb(name, &param_ops, &name, 0644);				\
-	MODULE_PARM_DESC(name, description);					\
-	unsigned int param_##name(void)						\
-	{									\
-		return READ_ONCE(name.value);					\
-	}
-
 static struct param tracking_block_minimum_shift, tracking_block_maximum_shift;
 static struct param chunk_minimum_shift, chunk_maximum_shift, copy_unit_shift;
 
 static struct param tracking_block_minimum_shift = {
 	.value = 16, .min = 9, .max = 30, .not_above = &tracking_block_maximum_shift,
 };
-PARAM(tracking_block_minimum_shift, "Smallest tracking block, log2 of bytes (default 16)")
+module_param_cb(tracking_block_minimum_shift, &param_ops, &tracking_block_minimum_shift, 0644);
+MODULE_PARM_DESC(tracking_block_minimum_shift, "Smallest tracking block, log2 of bytes (default 16)");
+
+unsigned int param_tracking_block_minimum_shift(void)
+{
+	return READ_ONCE(tracking_block_minimum_shift.value);
+}
 
 static struct param tracking_block_maximum_shift = {
 	.value = 26, .min = 9, .max = 30, .not_below = &tracking_block_minimum_shift,
 };
-PARAM(tracking_block_maximum_shift, "Largest tracking block, log2 of bytes (default 26)")
+module_param_cb(tracking_block_maximum_shift, &param_ops, &tracking_block_maximum_shift, 0644);
+MODULE_PARM_DESC(tracking_block_maximum_shift, "Largest tracking block, log2 of bytes (default 26)");
+
+unsigned int param_tracking_block_maximum_shift(void)
+{
+	return READ_ONCE(tracking_block_maximum_shift.value);
+}
 
 static struct param tracking_block_maximum_count = {
 	.value = 2097152, .min = 1, .max = 1U << 30,
 };
-PARAM(tracking_block_maximum_count, "Most tracking blocks of a device, unless they grew too large (default 2097152)")
+module_param_cb(tracking_block_maximum_count, &param_ops, &tracking_block_maximum_count, 0644);
+MODULE_PARM_DESC(tracking_block_maximum_count, "Most tracking blocks of a device, unless they grew too large (default 2097152)");
+
+unsigned int param_tracking_block_maximum_count(void)
+{
+	return READ_ONCE(tracking_block_maximum_count.value);
+}
 
 static struct param chunk_minimum_shift = {
 	.value = 18, .min = PAGE_SHIFT, .max = 26, .not_above = &chunk_maximum_shift,
 	.not_below = &copy_unit_shift,
 };
-PARAM(chunk_minimum_shift, "Smallest chunk, log2 of bytes (default 18)")
+module_param_cb(chunk_minimum_shift, &param_ops, &chunk_minimum_shift, 0644);
+MODULE_PARM_DESC(chunk_minimum_shift, "Smallest chunk, log2 of bytes (default 18)");
+
+unsigned int param_chunk_minimum_shift(void)
+{
+	return READ_ONCE(chunk_minimum_shift.value);
+}
 
 static struct param chunk_maximum_shift = {
 	.value = 26, .min = PAGE_SHIFT, .max = 26, .not_below = &chunk_minimum_shift,
 };
-PARAM(chunk_maximum_shift, "Largest chunk, log2 of bytes (default 26)")
+module_param_cb(chunk_maximum_shift, &param_ops, &chunk_maximum_shift, 0644);
+MODULE_PARM_DESC(chunk_maximum_shift, "Largest chunk, log2 of bytes (default 26)");
+
+unsigned int param_chunk_maximum_shift(void)
+{
+	return READ_ONCE(chunk_maximum_shift.value);
+}
 
 static struct param chunk_maximum_count_shift = {
-	.value = 40, .min = 0, .max = 54,
+	.value = 40, .min = 1, .max = 54,
 };
-PARAM(chunk_maximum_count_shift, "Most chunks of a device, log2, unless they grew too large (default 40)")
+module_param_cb(chunk_maximum_count_shift, &param_ops, &chunk_maximum_count_shift, 0644);
+MODULE_PARM_DESC(chunk_maximum_count_shift, "Most chunks of a device, log2, unless they grew too large (default 40)");
+
+unsigned int param_chunk_maximum_count_shift(void)
+{
+	return READ_ONCE(chunk_maximum_count_shift.value);
+}
 
 static struct param chunk_maximum_in_queue = {
 	.value = 256, .min = 1, .max = 65536,
 };
-PARAM(chunk_maximum_in_queue, "Chunks' worth of copies of a snapshot that may wait for being stored (default 256)")
+module_param_cb(chunk_maximum_in_queue, &param_ops, &chunk_maximum_in_queue, 0644);
+MODULE_PARM_DESC(chunk_maximum_in_queue, "Chunks' worth of copies of a snapshot that may wait for being stored (default 256)");
+
+unsigned int param_chunk_maximum_in_queue(void)
+{
+	return READ_ONCE(chunk_maximum_in_queue.value);
+}
 
 static struct param copy_unit_shift = {
 	.value = 12, .min = PAGE_SHIFT, .max = 18, .not_above = &chunk_minimum_shift,
 };
-PARAM(copy_unit_shift, "What is overwritten is copied aside in multiples of this, log2 of bytes (default 12)")
+module_param_cb(copy_unit_shift, &param_ops, &copy_unit_shift, 0644);
+MODULE_PARM_DESC(copy_unit_shift, "What is overwritten is copied aside in multiples of this, log2 of bytes (default 12)");
+
+unsigned int param_copy_unit_shift(void)
+{
+	return READ_ONCE(copy_unit_shift.value);
+}
 
 static struct param diff_storage_minimum = {
 	.value = 2097152, .min = 2048, .max = 1U << 31,
 };
-PARAM(diff_storage_minimum, "Sectors by which a difference storage in a file grows (default 2097152)")
+module_param_cb(diff_storage_minimum, &param_ops, &diff_storage_minimum, 0644);
+MODULE_PARM_DESC(diff_storage_minimum, "Sectors by which a difference storage in a file grows (default 2097152)");
+
+unsigned int param_diff_storage_minimum(void)
+{
+	return READ_ONCE(diff_storage_minimum.value);
+}
 
 /**
  * param_block_shift - size of the blocks that a device is divided into

@@ -139,7 +139,7 @@ static void device_drop(struct snapshot_device *dev)
 		cmpxchg(&area->error, 0, -ESHUTDOWN);
 		wake_up_all(&area->wait);
 		store_flush(area->storage);
-		synchronize_srcu(&t->area_srcu);
+		synchronize_srcu_expedited(&t->area_srcu);
 		diff_area_destroy(area);
 	}
 	mutex_lock(&snapshots_lock);
@@ -347,7 +347,7 @@ static void devices_reset(struct snapshot *snap)
 		cmpxchg(&area->error, 0, -ESHUTDOWN);
 		wake_up_all(&area->wait);
 		store_flush(area->storage);
-		synchronize_srcu(&dev->tracker->area_srcu);
+		synchronize_srcu_expedited(&dev->tracker->area_srcu);
 		diff_area_destroy(area);
 	}
 }

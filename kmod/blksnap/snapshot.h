@@ -40,7 +40,7 @@ struct snapshot {
 	struct list_head link;
 	struct kref kref;
 	uuid_t id;
-	struct mutex lock;
+	struct mutex lock; /* adding, taking, destroying */
 	struct list_head devices;
 	bool taken;
 	bool destroyed;

@@ -34,6 +34,7 @@ struct inflight {
 };
 
 static struct kmem_cache *inflight_cache;
+static struct workqueue_struct *free_wq;
 static atomic_t trackers;
 static DECLARE_WAIT_QUEUE_HEAD(trackers_wait);
 
@@ -47,7 +48,7 @@ static void tracker_free(struct work_struct *work)
 
 	/* Writes to an asynchronous device complete when they like. */
 	if (gate_inside(&t->gate)) {
-		schedule_delayed_work(&t->free_work, HZ / 10);
+		queue_delayed_work(free_wq, &t->free_work, HZ / 10);
 		return;
 	}
 	synchronize_rcu();
@@ -64,7 +65,7 @@ static void tracker_release(struct kref *kref)
 {
 	struct tracker *t = container_of(kref, struct tracker, kref);
 
-	schedule_delayed_work(&t->free_work, 0);
+	queue_delayed_work(free_wq, &t->free_work, 0);
 }
 
 struct tracker *tracker_get(struct tracker *t)
@@ -300,7 +301,8 @@ static bool tracker_submit_bio(struct blkfilter *flt, struct bio *bio)
 	sector_t count = bio_sectors(bio);
 	sector_t sector;
 
-	if (!op_is_write(bio_op(bio)) || !count)
+	/* A flush without data changes nothing. */
+	if (!count)
 		return false;
 	if (unlikely(!gate_enter(&t->gate, nowait)))
 		goto again;
@@ -327,8 +329,6 @@ again:
 	return true;
 }
 
-static bool tracker_in_hold(struct blkfilter *flt, void *hold);
-
 static struct blkfilter_operations tracker_ops = {
 	.owner = THIS_MODULE,
 	.name = BLKSNAP_FILTER_NAME,
@@ -352,14 +352,22 @@ bool gate_task_inside(struct gate_hold *hold)
 
 int __init tracker_init(void)
 {
-	int ret;
+	int ret = -ENOMEM;
 
 	inflight_cache = KMEM_CACHE(inflight, 0);
 	if (!inflight_cache)
-		return -ENOMEM;
+		return ret;
+	free_wq = alloc_workqueue("blksnap-free", WQ_UNBOUND, 0);
+	if (!free_wq)
+		goto cache;
 	ret = blkfilter_register(&tracker_ops);
 	if (ret)
-		kmem_cache_destroy(inflight_cache);
+		goto wq;
+	return 0;
+wq:
+	destroy_workqueue(free_wq);
+cache:
+	kmem_cache_destroy(inflight_cache);
 	return ret;
 }
 
@@ -367,5 +375,6 @@ void tracker_exit(void)
 {
 	blkfilter_unregister(&tracker_ops);
 	wait_event(trackers_wait, !atomic_read(&trackers));
+	destroy_workqueue(free_wq);
 	kmem_cache_destroy(inflight_cache);
 }

@@ -34,7 +34,7 @@ struct snapshot;
  * @snapshot: that the device is in; under the lock of all snapshots
  * @detaching: the user's detach has been consented to; same lock
  * @gone: the device is not there any more; same lock
- * @writes_base: sectors written by the last take
+ * @sectors_base: sectors written by the last take
  * @free_work: frees it once no write is under way
  */
 struct tracker {
@@ -50,7 +50,7 @@ struct tracker {
 	unsigned long threshold;
 	unsigned long threshold_told;
 	struct latency_stat latency;
-	struct mutex lock;
+	struct mutex lock; /* map, threshold and sectors_base as against a take */
 	struct snapshot *snapshot;
 	bool detaching;
 	bool gone;
