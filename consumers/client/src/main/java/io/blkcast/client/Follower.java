@@ -5,13 +5,12 @@ import io.blkcast.client.IncrementException.Code;
 import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.schema.IncrementCommitted;
-import io.blkcast.schema.IncrementKind;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
@@ -61,9 +60,8 @@ public final class Follower implements AutoCloseable {
   private final Consumer<byte[], ByteBuffer> chunkConsumer;
   private final Catalogue catalogue;
   private final RangeReader ranges;
-  private final ResyncRequests resync;
+  private final Acceptance acceptance;
   private volatile boolean closed;
-  private @Nullable IncrementException waiting;
   private @Nullable String lastWarning;
 
   /** When {@link #run} returns by itself. */
@@ -84,7 +82,7 @@ public final class Follower implements AutoCloseable {
     catalogue =
         new Catalogue(catalogueConsumer, config.topics().increments(), config.volume(), codec);
     ranges = new RangeReader(chunkConsumer, config.topics().chunks(), codec);
-    resync = new ResyncRequests(config, InstantSource.system());
+    acceptance = new Acceptance(config, sink, listener);
   }
 
   private static Consumer<byte[], ByteBuffer> consumer(Map<String, Object> settings) {
@@ -108,7 +106,7 @@ public final class Follower implements AutoCloseable {
         }
         for (Catalogue.Entry entry : catalogue.poll(catalogue.atEnd() ? waitFor(until) : POLL)) {
           try {
-            consider(entry);
+            acceptance.offer(entry.manifest(), entry.raw(), () -> take(entry.manifest()));
           } catch (KafkaException e) {
             catalogue.seek(entry);
             throw e;
@@ -149,64 +147,11 @@ public final class Follower implements AutoCloseable {
     if (!catalogue.atEnd()) {
       return false;
     }
-    if (waiting != null) {
-      resync.request(String.valueOf(waiting.getMessage()), listener);
-      if (until == Until.CAUGHT_UP) {
-        throw waiting;
-      }
+    Optional<IncrementException> missing = acceptance.caughtUp();
+    if (until == Until.CAUGHT_UP && missing.isPresent()) {
+      throw missing.get();
     }
-    listener.caughtUp();
     return until == Until.CAUGHT_UP;
-  }
-
-  private void consider(Catalogue.Entry entry) throws IncrementException {
-    IncrementCommitted manifest = entry.manifest();
-    boolean baseline = manifest.getKind() == IncrementKind.BASELINE;
-    IncrementSink.State state = sink.state();
-    if (state.applying().isEmpty() && isApplied(manifest, state)) {
-      return;
-    }
-    if (waiting != null && !baseline) {
-      LOG.debug("{}: {} left out until a BASELINE", config.volume(), manifest.getIncrementId());
-      return;
-    }
-    try {
-      checkUnfinished(manifest, state);
-      Chain.check(config.codec(), manifest, entry.raw(), state.applied());
-      sink.check(manifest);
-      listener.started(manifest);
-      take(manifest);
-      waiting = null;
-      resync.done();
-      listener.applied(manifest);
-    } catch (IncrementException e) {
-      if (!e.needsResync()) {
-        throw e;
-      }
-      LOG.warn("{}: a BASELINE is needed: {}", config.volume(), e.getMessage());
-      waiting = e;
-      listener.refused(manifest, e);
-    }
-  }
-
-  private static boolean isApplied(IncrementCommitted manifest, IncrementSink.State state) {
-    return state
-        .applied()
-        .filter(at -> at.incrementId().equals(manifest.getIncrementId()))
-        .isPresent();
-  }
-
-  /** A sink that holds part of an increment can take only that one, or a BASELINE. */
-  private static void checkUnfinished(IncrementCommitted manifest, IncrementSink.State state)
-      throws IncrementException {
-    if (state.applying().isPresent()
-        && manifest.getKind() != IncrementKind.BASELINE
-        && !state.applying().get().incrementId().equals(manifest.getIncrementId())) {
-      throw new IncrementException(
-          Code.GAP,
-          "increment %s of %s was applied in part and cannot be finished, as it is not in the catalogue"
-              .formatted(state.applying().get().incrementId(), manifest.getVolume()));
-    }
   }
 
   private void take(IncrementCommitted manifest) throws IncrementException {
@@ -286,6 +231,6 @@ public final class Follower implements AutoCloseable {
     closed = true;
     catalogueConsumer.close();
     chunkConsumer.close();
-    resync.close();
+    acceptance.close();
   }
 }

@@ -193,16 +193,16 @@ final class TestExporter implements AutoCloseable {
     }
 
     void abort() {
-      send(
-          topics.increments(),
-          0,
+      IncrementAborted aborted =
           IncrementAborted.newBuilder()
               .setVolume(volume)
               .setIncrementId(id)
               .setReason("test")
               .setMessage("")
               .setAbortedAt(Instant.now())
-              .build());
+              .build();
+      send(topics.increments(), 0, aborted);
+      send(topics.chunks(), 0, aborted);
     }
   }
 
@@ -227,6 +227,7 @@ final class TestExporter implements AutoCloseable {
   /** Sends a manifest that no later increment stands on. */
   void inject(IncrementCommitted manifest) {
     send(topics.increments(), 0, manifest);
+    send(topics.chunks(), 0, manifest);
   }
 
   Position last() {

@@ -1,0 +1,186 @@
+package io.blkcast.client;
+
+import static io.blkcast.client.TestExporter.BLOCK;
+import static io.blkcast.client.TestExporter.Piece.raw;
+import static io.blkcast.client.TestExporter.Piece.zero;
+import static io.blkcast.client.TestExporter.Piece.zstd;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.blkcast.broker.EmbeddedBroker;
+import io.blkcast.schema.DataChunk;
+import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.schema.IncrementKind;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SequentialReaderIT {
+
+  private static final int CAPACITY = 16 * BLOCK;
+  private static EmbeddedBroker broker;
+  private static int volumes;
+
+  @TempDir private Path stageDir;
+  private final Random random = new Random(5);
+  private TestExporter exporter;
+  private MemorySink sink;
+  private byte[] model;
+
+  @BeforeAll
+  static void startBroker() throws Exception {
+    broker = EmbeddedBroker.started();
+    try (TestExporter exporter = new TestExporter(broker.bootstrapServers(), "none", 0, 1)) {
+      exporter.createTopics();
+    }
+  }
+
+  @AfterAll
+  static void stopBroker() {
+    broker.close();
+  }
+
+  @BeforeEach
+  void newVolume() {
+    exporter = new TestExporter(broker.bootstrapServers(), "vol" + ++volumes, CAPACITY, 1);
+    sink = new MemorySink(CAPACITY);
+    model = new byte[CAPACITY];
+  }
+
+  @AfterEach
+  void closeExporter() {
+    exporter.close();
+  }
+
+  private void catchUp() throws IncrementException {
+    FollowerConfig config =
+        FollowerConfig.of(exporter.volume, Map.of("bootstrap.servers", broker.bootstrapServers()));
+    try (SequentialReader reader =
+        new SequentialReader(
+            config, "group-" + exporter.volume, stageDir, sink, FollowerListener.NONE)) {
+      reader.run(Follower.Until.CAUGHT_UP);
+    }
+  }
+
+  private byte[] content(int blocks) {
+    byte[] bytes = new byte[blocks * BLOCK];
+    random.nextBytes(bytes);
+    return bytes;
+  }
+
+  private TestExporter.Piece inModel(TestExporter.Piece piece) {
+    System.arraycopy(piece.content(), 0, model, (int) piece.offset(), piece.content().length);
+    return piece;
+  }
+
+  private IncrementCommitted baseline() {
+    return exporter.increment(
+        IncrementKind.BASELINE,
+        inModel(raw(0, content(8))),
+        inModel(zstd(8L * BLOCK, new byte[4 * BLOCK])),
+        inModel(zero(12L * BLOCK, 4 * BLOCK)));
+  }
+
+  private IncrementCommitted delta() {
+    return exporter.increment(
+        IncrementKind.DELTA, inModel(zero(0, BLOCK)), inModel(raw(9L * BLOCK, content(2))));
+  }
+
+  @Test
+  void appliesWhatIsCommittedAndGoesOnWhereItLeftOff() throws Exception {
+    baseline();
+    delta();
+    catchUp();
+    assertThat(sink.bytes).isEqualTo(model);
+    delta();
+    catchUp();
+    assertThat(sink.bytes).isEqualTo(model);
+    assertThat(sink.begun).hasSize(3).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void abortedAndAbandonedIncrementsAreNeverApplied() throws Exception {
+    baseline();
+    TestExporter.Attempt aborted = exporter.new Attempt(IncrementKind.DELTA);
+    aborted.piece(raw(0, content(4)));
+    aborted.abort();
+    TestExporter.Attempt zombie = exporter.new Attempt(IncrementKind.DELTA);
+    TestExporter.Attempt honest = exporter.new Attempt(IncrementKind.DELTA);
+    for (int block = 0; block < 8; block++) {
+      zombie.piece(raw((long) block * BLOCK, content(1)));
+      honest.piece(inModel(raw((long) block * BLOCK, content(1))));
+    }
+    IncrementCommitted committed = honest.commit();
+    zombie.piece(raw(8L * BLOCK, content(1)));
+    catchUp();
+    assertThat(sink.committed).hasSize(2).endsWith(committed.getIncrementId());
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void incrementThatIsOpenWhenReadingEndsIsReadAgain() throws Exception {
+    baseline();
+    TestExporter.Attempt attempt = exporter.new Attempt(IncrementKind.DELTA);
+    attempt.piece(inModel(raw(0, content(2))));
+    catchUp();
+    attempt.piece(inModel(raw(4L * BLOCK, content(2))));
+    attempt.commit();
+    catchUp();
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void spoiltIncrementIsNeverAppliedAndHealedByABaseline() throws Exception {
+    baseline();
+    catchUp();
+    byte[] before = sink.bytes.clone();
+    TestExporter.Attempt attempt = exporter.new Attempt(IncrementKind.DELTA);
+    attempt.piece(raw(0, content(1)));
+    attempt.piece(
+        raw(BLOCK, content(1)),
+        chunk -> List.of(DataChunk.newBuilder(chunk).setByteOffset(5L * BLOCK).build()));
+    attempt.commit();
+    assertThatThrownBy(this::catchUp)
+        .isInstanceOfSatisfying(
+            IncrementException.class,
+            e -> assertThat(e.code()).isEqualTo(IncrementException.Code.CORRUPT));
+    assertThat(sink.bytes).isEqualTo(before);
+    assertThat(sink.begun).hasSize(1);
+    baseline();
+    delta();
+    catchUp();
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void incrementCutShortByACrashIsAppliedAgain() throws Exception {
+    baseline();
+    catchUp();
+    delta();
+    sink.diesAfterWrites = 1;
+    assertThatThrownBy(this::catchUp).hasMessageContaining("died");
+    assertThat(sink.state().applying()).isPresent();
+    catchUp();
+    assertThat(sink.state().applying()).isEmpty();
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void leavesNoStagedDataBehind() throws Exception {
+    baseline();
+    exporter.new Attempt(IncrementKind.DELTA).piece(raw(0, content(4)));
+    catchUp();
+    try (Stream<Path> left = Files.list(stageDir)) {
+      assertThat(left).isEmpty();
+    }
+  }
+}
