@@ -338,11 +338,7 @@ static blk_status_t image_release(struct diff_area *area, struct bio *bio)
 		end = (area->capacity + unit_sectors - 1) >> area->unit_shift;
 	if (first >= end)
 		return BLK_STS_OK;
-	if (pieces_release(area, first, end - 1))
-		return BLK_STS_RESOURCE;
-	atomic64_add(min((sector_t)end << area->unit_shift, area->capacity) -
-		     (first << area->unit_shift), &area->released_sectors);
-	return BLK_STS_OK;
+	return pieces_release(area, first, end - 1) ? BLK_STS_RESOURCE : BLK_STS_OK;
 }
 
 static void read_wait_end_io(struct bio *bio)

@@ -172,10 +172,30 @@ static bool unit_released(struct diff_area *area, u64 unit, u64 *last)
 	return entry;
 }
 
+/* Sectors of a range that are not released yet. */
+static sector_t range_unreleased(struct diff_area *area, u64 first, u64 last)
+{
+	sector_t sectors = 0;
+	u64 unit, end;
+
+	for (unit = first; unit <= last; unit = end + 1) {
+		bool released = unit_released(area, unit, &end);
+
+		end = min(end, last);
+		/* The last unit may be cut off by the end of the device. */
+		if (!released)
+			sectors += min((sector_t)(end + 1) << area->unit_shift,
+				       area->capacity) - (unit << area->unit_shift);
+	}
+	return sectors;
+}
+
 /* Adds to what is released, as one range with what adjoins. */
 static int released_add(struct diff_area *area, u64 first, u64 last)
 {
+	sector_t fresh = range_unreleased(area, first, last);
 	u64 end;
+	int ret;
 
 	if (first) {
 		MA_STATE(before, &area->released, first - 1, first - 1);
@@ -188,8 +208,11 @@ static int released_add(struct diff_area *area, u64 first, u64 last)
 	if (unit_released(area, last + 1, &end))
 		last = end;
 	WRITE_ONCE(area->releasing, true);
-	return mtree_store_range(&area->released, first, last, xa_mk_value(1),
-				 GFP_NOIO | __GFP_NOWARN);
+	ret = mtree_store_range(&area->released, first, last, xa_mk_value(1),
+				GFP_NOIO | __GFP_NOWARN);
+	if (!ret)
+		atomic64_add(fresh, &area->released_sectors);
+	return ret;
 }
 
 /*
