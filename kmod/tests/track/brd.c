@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * every kind of write to a RAM disk marks exactly the blocks written
+ * every kind of write to a RAM disk marks exactly the blocks written; 6.1 refuses it, having ->rw_page
  * timeout: 180
+ * kernels: 6.12 sanitizer
  */
 #include "blksnap.h"
 #include "track.h"
