@@ -10,9 +10,11 @@ import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
+import org.apache.kafka.common.errors.InvalidPidMappingException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.InvalidReplicationFactorException;
 import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.InvalidTxnStateException;
 import org.apache.kafka.common.errors.OutOfOrderSequenceException;
 import org.apache.kafka.common.errors.PolicyViolationException;
 import org.apache.kafka.common.errors.ProducerFencedException;
@@ -56,7 +58,8 @@ final class KafkaErrors {
 
   private static Code code(Throwable failure) {
     if (isFenced(failure)) {
-      return Code.FENCED;
+      // Who is shut out for good is for VolumeTransactions to tell.
+      return Code.RETRIABLE;
     }
     if (failure instanceof AuthorizationException || failure instanceof AuthenticationException) {
       return Code.DENIED;
@@ -92,11 +95,16 @@ final class KafkaErrors {
     return Code.FATAL;
   }
 
-  /** Another producer of the same transactional id was started, or the transaction timed out. */
+  /**
+   * Another producer of the same transactional id was started, or the transaction timed out, or the
+   * brokers have forgotten the id: this producer is of no use any more.
+   */
   static boolean isFenced(@Nullable Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof ProducerFencedException
-          || cause instanceof InvalidProducerEpochException) {
+          || cause instanceof InvalidProducerEpochException
+          || cause instanceof InvalidTxnStateException
+          || cause instanceof InvalidPidMappingException) {
         return true;
       }
     }

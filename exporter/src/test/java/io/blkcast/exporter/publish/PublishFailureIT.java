@@ -157,7 +157,8 @@ class PublishFailureIT {
       later.thenRun(() -> proxy.onEndTxn(KafkaProxy.EndTxn.PASS));
       assertThatThrownBy(attempt::commit)
           .isInstanceOfSatisfying(
-              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.RETRIABLE))
+              PublishException.class,
+              e -> assertThat(e.code()).as("%s", e.getCause()).isEqualTo(Code.RETRIABLE))
           .hasMessageContaining("timed out or another exporter");
       attempt.abort("kafka", "timed out");
       assertThat(publisher.open()).contains(base);
