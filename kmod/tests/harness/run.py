@@ -6,10 +6,8 @@ Boots a kernel in QEMU and runs the tests in it. KTAP goes to stdout; a line per
 """
 
 import argparse
-import contextlib
-import fcntl
-import glob
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,68 +15,11 @@ import time
 
 sys.dont_write_bytecode = True
 
+import build
 import catalogue
-import initramfs
 import kernel as kernels
 import klog
 import vm as machine
-
-TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-KMOD = os.path.dirname(TESTS)
-BUILD = os.path.join(KMOD, "build")
-
-
-def make(*arguments):
-    """make, quiet unless it fails."""
-    argv = ["make", "--no-print-directory", *arguments]
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode:
-        sys.exit(f"{done.stdout}\n{' '.join(argv)} failed")
-
-
-@contextlib.contextmanager
-def building():
-    """One at a time: runs for several kernels share the tests' programs."""
-    os.makedirs(BUILD, exist_ok=True)
-    with open(os.path.join(BUILD, ".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def find_modules(directory, names):
-    found = []
-    for base, _, files in os.walk(directory):
-        found += [os.path.join(base, f) for f in files if f in names]
-    return found
-
-
-def prepare(kernel, tests, options):
-    """Builds modules, tests and the archive; returns the archive's path."""
-    directory = os.path.join(BUILD, "tests", kernel.release)
-    os.makedirs(directory, exist_ok=True)
-    make("-C", TESTS, "programs", f"-j{os.cpu_count()}")
-    own = []
-    if options.modules:
-        make("-C", KMOD, f"KDIR={kernel.kdir}", "modules")
-        own = find_modules(os.path.join(BUILD, kernel.release), {"blkfilter.ko", "blksnap.ko"})
-        if not any(path.endswith("blksnap.ko") for path in own):
-            sys.exit(f"no blksnap.ko in {BUILD}/{kernel.release}")
-        make("-C", TESTS, "test-modules", f"KDIR={kernel.kdir}", f"RELEASE={kernel.release}")
-        helpers = os.path.join(directory, "modules")
-        own += find_modules(helpers, {f for f in os.listdir(helpers) if f.endswith(".ko")}) if os.path.isdir(helpers) else []
-    bin_dir = os.path.join(BUILD, "tests", "bin")
-    programs = {"bin/blksnapctl": os.path.join(bin_dir, "blksnapctl")} if glob.glob(os.path.join(KMOD, "tools", "*.c")) else {}
-    programs |= {t.program().lstrip("/"): os.path.join(bin_dir, t.name) for t in tests if t.path.endswith(".c")}
-    for source in glob.glob(os.path.join(TESTS, "progs", "*.c")):
-        name = os.path.splitext(os.path.basename(source))[0]
-        programs[f"bin/{name}"] = os.path.join(bin_dir, "progs", name)
-    files = {t.program().lstrip("/"): t.path for t in tests if t.path.endswith(".sh")}
-    files |= {"tests/lib/" + os.path.basename(path): path for path in glob.glob(os.path.join(TESTS, "lib", "*.sh"))}
-    archive = os.path.join(directory, f"initramfs-{os.getpid()}.cpio")
-    initramfs.build(archive, kernel, own, os.path.join(bin_dir, "agent"), programs, files,
-                    sorted({tool for t in tests for tool in t.needs} | set(options.tool)))
-    return archive
-
 
 class Run:
     """The queue of tests, which the VMs share, and what became of them."""
@@ -90,6 +31,7 @@ class Run:
         self.lock = threading.Lock()
         self.count = 0
         self.infrastructure = []
+        self.vms = set()
 
     def take(self):
         with self.lock:
@@ -160,10 +102,10 @@ class Run:
 
     def check_sources(self):
         """What needs no VM."""
-        missing = catalogue.faults_without_test(catalogue.read(TESTS))
+        missing = catalogue.faults_without_test(catalogue.read(build.TESTS))
         self.report("harness/faults", "each of the series' known faults has a test that names it", not missing,
                     [f"no test names fault {n}" for n in missing], 0)
-        page = os.path.join(KMOD, "tools", "blksnapctl.8")
+        page = os.path.join(build.KMOD, "tools", "blksnapctl.8")
         try:
             lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True)
             self.report("harness/manual", "the manual page has no fault that mandoc finds", lint.returncode == 0,
@@ -173,6 +115,7 @@ class Run:
 
     def boot(self, log):
         vm = machine.VM(self.kernel, self.archive, self.options.smp, log, self.options.bench)
+        self.vms.add(vm)
         try:
             for line in vm.reply("hello ", machine.BOOT_S):
                 if line.startswith("|"):
@@ -187,7 +130,7 @@ class Run:
         return vm
 
     def worker(self, index):
-        path = os.path.join(BUILD, "tests", f"console-{self.kernel.name}-{index}.log")
+        path = os.path.join(build.BUILD, "tests", f"console-{self.kernel.name}-{index}.log")
         with open(path, "wb", buffering=0) as log:
             vm, fit = None, True
             try:
@@ -219,7 +162,7 @@ class Run:
             self.check_sources()
         planned = {t.name: t.about for t in self.queue}
         jobs = max(1, min(self.options.jobs, len(self.queue)))
-        threads = [threading.Thread(target=self.worker, args=(i,)) for i in range(jobs)]
+        threads = [threading.Thread(target=self.worker, args=(i,), daemon=True) for i in range(jobs)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -228,6 +171,10 @@ class Run:
             if name not in self.results:
                 self.report(name, about, False, self.infrastructure or ["not run"], 0)
                 self.infrastructure = []
+
+    def close(self):
+        for vm in self.vms:
+            vm.close()
 
     def summary(self):
         print()
@@ -266,10 +213,11 @@ def main():
     parser.add_argument("--list", action="store_true", help="list the tests and exit")
     parser.add_argument("tests", nargs="*", help="group/name, globs allowed; a group's name alone is all of it")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     options.modules = not options.selftest
     if options.bench:
         options.smp, options.jobs, options.verbose = 1, 1, True
-    tests = catalogue.read(TESTS, {"selftest"} if options.selftest else {"bench"} if options.bench else None)
+    tests = catalogue.read(build.TESTS, {"selftest"} if options.selftest else {"bench"} if options.bench else None)
     if options.list:
         for test in tests:
             print(f"{test.name}: {test.about}" + (" (long)" if test.long else ""))
@@ -277,21 +225,23 @@ def main():
         print(f"faults without a test: {' '.join(map(str, missing)) if missing else 'none'}")
         return 1 if missing else 0
     try:
-        kernel = kernels.find(options.kernel, options.sanitizer_kernel, BUILD)
+        kernel = kernels.find(options.kernel, options.sanitizer_kernel, build.BUILD)
         chosen = catalogue.choose(tests, [p for p in options.tests if p != "*"], options.kernel, options.long)
         if not chosen and not options.shell:
             sys.exit(f"no test is called {' '.join(options.tests)} (for kernel {options.kernel}); --list shows them")
         print(f"# kernel {kernel.release}, {len(chosen)} tests", file=sys.stderr)
-        with building():
-            archive = prepare(kernel, chosen, options)
+        archive = build.prepare(kernel, chosen, options.modules, options.tool)
     except kernels.Missing as e:
         sys.exit(f"error: {e}")
     try:
         if options.shell:
             return shell(kernel, archive, options)
         run = Run(kernel, chosen, archive, options)
-        run.run()
-        return 0 if run.summary() else 1
+        try:
+            run.run()
+            return 0 if run.summary() else 1
+        finally:
+            run.close()
     finally:
         os.unlink(archive)
 

@@ -73,6 +73,8 @@ class VM:
         self.selector.register(self.agent.fileno(), selectors.EVENT_READ, self.replies)
 
     def _popen(self, argv, **more):
+        # It must not outlive this process, however that ends.
+        argv = ["setpriv", "--pdeathsig", "KILL", *argv]
         self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
 
     def _start_uml(self, kernel, initramfs, append, smp):
