@@ -1,7 +1,8 @@
 /*
  * fault 8: whichever allocation of a take fails, no device is left half taken: writes go through and the next take succeeds
  * kernels: sanitizer
- * timeout: 120
+ * timeout: 600
+ * long
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
