@@ -24,6 +24,12 @@ struct blksnap_uuid take_of(const char *storage, uint64_t limit,
 struct blksnap_uuid take_one(const char *storage, uint64_t limit, const struct source *source);
 void destroy(const struct blksnap_uuid *id);
 
+/* How often to repeat: @count, less on the kernel where all takes longer. */
+static inline unsigned int repeats(unsigned int count)
+{
+	return is_sanitizer() ? (count + 3) / 4 : count;
+}
+
 int control(void);		/* fd of the control device, opened once */
 
 #endif

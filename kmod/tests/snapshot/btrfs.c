@@ -4,6 +4,7 @@
  * timeout: 300
  */
 #include "files.h"
+#include "source.h"
 
 int main(void)
 {
@@ -16,6 +17,6 @@ int main(void)
 		.alone = true,	/* both have the same UUID */
 	};
 
-	file_system_under_load(&fs, 2);
+	file_system_under_load(&fs, repeats(2));
 	return 0;
 }

@@ -4,9 +4,10 @@
  * timeout: 180
  */
 #include "group.h"
+#include "source.h"
 
 int main(void)
 {
-	group_rounds(3, 4, 30);
+	group_rounds(3, 4, repeats(40));
 	return 0;
 }

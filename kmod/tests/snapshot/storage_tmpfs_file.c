@@ -12,7 +12,7 @@ int main(void)
 		.writers = { .threads = 3, .max_sectors = 256, .seed = random_seed() },
 		.storage = sh("truncate -s 48M /tmp/file; echo /tmp/file"),
 		.limit = 48 * MIB,
-		.rounds = 5,
+		.rounds = repeats(5),
 	};
 
 	lossless_rounds(sh("dev_null 8"), &how);

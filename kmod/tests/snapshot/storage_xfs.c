@@ -12,7 +12,7 @@ int main(void)
 		.writers = { .threads = 3, .max_sectors = 256, .seed = random_seed() },
 		.storage = sh("d=$(dev_null 320); modprobe xfs; mkfs.xfs -q $d; mkdir /tmp/m; mount $d /tmp/m; echo /tmp/m"),
 		.limit = 48 * MIB,
-		.rounds = 5,
+		.rounds = repeats(5),
 	};
 
 	lossless_rounds(sh("dev_null 8"), &how);

@@ -12,7 +12,7 @@ int main(void)
 		.writers = { .threads = 4, .max_sectors = 512, .seed = random_seed() },
 		.storage = "/tmp",
 		.limit = 64 * MIB,
-		.rounds = 20,
+		.rounds = repeats(20),
 	};
 
 	lossless_rounds(sh("dev_null 8"), &how);

@@ -24,7 +24,7 @@ int main(void)
 			.writers = { .threads = 3, .max_sectors = 256, .seed = random_seed() },
 			.storage = "/tmp",
 			.limit = 48 * MIB,
-			.rounds = 3,
+			.rounds = repeats(3) + 1,
 		};
 
 		printf("%s\n", devices[i]);

@@ -4,6 +4,7 @@
  * timeout: 300
  */
 #include "files.h"
+#include "source.h"
 
 int main(void)
 {
@@ -15,6 +16,6 @@ int main(void)
 		.check_after = "xfs_repair -n $d >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }",
 	};
 
-	file_system_under_load(&fs, 2);
+	file_system_under_load(&fs, repeats(2));
 	return 0;
 }
