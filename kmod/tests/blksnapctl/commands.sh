@@ -1,5 +1,5 @@
 # every command of blksnapctl does what it says
-# timeout: 90
+# timeout: 120
 . /tests/lib/lib.sh
 d=$(dev_null 16); other=$(dev_null 16)
 storage=$(storage_dir)
@@ -44,7 +44,7 @@ grep -qx 'devices    1' /tmp/stat || fail "stat of the snapshot"
 try blksnapctl watermark "$id" 2M
 refuse blksnapctl events --timeout 100 "$id"
 put "$d" 4096 4096 2
-blksnapctl wait --timeout 10000 --count 1 "$id" | tee /tmp/event
+blksnapctl wait --timeout 60000 --count 1 "$id" | tee /tmp/event
 grep -q 'event=watermark used_bytes=[0-9]* limit_bytes=33554432' /tmp/event || fail "no watermark"
 
 # release
@@ -67,11 +67,14 @@ refuse blksnapctl snapshot --limit 32M "$storage" "$d" "$d"
 equal "$(blksnapctl list)" "" "what a failed snapshot leaves"
 
 # events of devices
-blksnapctl events --devices --timeout 20000 --count 1 >/tmp/event &
-sleep 1
-try blksnapctl threshold "$other" 128K
-put "$other" 0 1024 5
+blksnapctl events --devices --timeout 60000 --count 1 >/tmp/changed &
+# Nothing tells when it has subscribed: each setting of the threshold arms it anew.
+until [ -s /tmp/changed ]; do
+	try blksnapctl threshold "$other" 128K
+	put "$other" 0 1024 5
+	sleep 0.2
+done
 wait
-grep -q 'event=changed device=.* changed_bytes=[1-9][0-9]*$' /tmp/event || fail "no event: $(cat /tmp/event)"
+grep -q 'event=changed device=.* changed_bytes=[1-9][0-9]*$' /tmp/changed || fail "no event: $(cat /tmp/changed)"
 try blksnapctl detach "$d"
 equal "$(cat /sys/block/"${d#/dev/}"/filter)" "" "the filter after detach"

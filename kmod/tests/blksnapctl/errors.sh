@@ -1,4 +1,5 @@
 # blksnapctl names the cause of an error and what to do
+# timeout: 120
 . /tests/lib/lib.sh
 d=$(dev_null 8)
 

@@ -39,7 +39,7 @@ int main(void)
 	seed_write(source.fd, 6 * MIB, 0, 1);
 	memset(&event, 0xff, sizeof(event));
 	event.id = id;
-	event.timeout_ms = 10000;
+	event.timeout_ms = 60000;
 	check(!ioctl(control(), IOCTL_BLKSNAP_SNAPSHOT_WAIT_EVENT, &event), "no event: %s", errno_name(errno));
 	printf("event %u\n", event.code);
 	zero(event.data, event.code == BLKSNAP_EVENT_CODE_NO_SPACE ? sizeof(struct blksnap_event_no_space) :

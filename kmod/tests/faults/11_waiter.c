@@ -30,14 +30,13 @@ int main(void)
 	for (i = 0; i < 4; i++)
 		check(!pthread_create(&threads[i], NULL, waiter, &results[i]), "thread");
 	usleep(300000);
-	alarm(30);
 	must(snap_destroy(control(), &id));
 	want(snap_collect(control(), NULL, &count), 0);
 	for (i = 0; i < 4; i++) {
 		pthread_join(threads[i], NULL);
 		check(results[i] == -ESRCH || results[i] == -ENOENT, "a waiter got %s", result_name(results[i]));
 	}
-	check(poll(&hup, 1, 10000) == 1 && hup.revents & POLLHUP, "poll: %#x", hup.revents);
+	check(poll(&hup, 1, 60000) == 1 && hup.revents & POLLHUP, "poll: %#x", hup.revents);
 	/* nothing of it is left: its device is free, and the storage too */
 	must(bf_detach(source.fd));
 	close(own);

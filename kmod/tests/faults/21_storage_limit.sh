@@ -14,7 +14,7 @@ overflow() {	# STORAGE LIMIT_MiB
 	id=$(snapshot "$2" "$1" "$d")
 	put "$d" 0 $((($2 + 8) * 1024)) 2
 	same "$d" 0 $((($2 + 8) * 1024)) 2 || fail "a write was lost"
-	blksnapctl events --timeout 10000 --count 2 "$id" | tee /tmp/events
+	blksnapctl events --timeout 60000 --count 2 "$id" | tee /tmp/events
 	grep -q event=no-space /tmp/events || fail "no event that space is missing"
 	grep -q event=corrupted /tmp/events || fail "no event that the image is lost"
 	grep -q 'error=-28' /tmp/events || fail "the event has another error than ENOSPC"
