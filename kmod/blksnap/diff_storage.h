@@ -31,6 +31,7 @@ struct diff_area;
  * @no_space_event: sent once
  * @watermark_event: sent once for each value of @watermark
  * @queue: struct copy, waiting to be stored
+ * @waiting: sectors of them for which there is no space yet
  * @pending: bytes of copies in memory, from before they are read to stored
  * @pending_max: bytes
  * @progress: when the last copy was stored or given up, in jiffies
@@ -62,6 +63,7 @@ struct diff_storage {
 	struct event no_space_event;
 	struct event watermark_event;
 	struct list_head queue;
+	sector_t waiting;
 	size_t pending;
 	size_t pending_max;
 	unsigned long progress;

@@ -171,10 +171,10 @@ int snapshot_destroy(const struct blksnap_uuid *id)
 	mutex_unlock(&snapshots_lock);
 	list_for_each_entry_safe(dev, next, &devices, link)
 		device_drop(dev);
-	diff_storage_close(snap->storage);
-	snap->storage = NULL;
-	event_queue_close(&snap->events);
 	mutex_unlock(&snap->lock);
+	/* Unlocked: who removes the storage's disk may wait for one who adds it. */
+	diff_storage_close(snap->storage);
+	event_queue_close(&snap->events);
 	pr_info("snapshot %pUb destroyed\n", &snap->id);
 	/* Twice: what we found, and what the list had. */
 	snapshot_put(snap);
@@ -404,7 +404,8 @@ int snapshot_stat(struct blksnap_snapshot_stat *stat)
 	spin_lock_irq(&s->lock);
 	stat->limit_sect = s->limit;
 	stat->allocated_sect = s->allocated;
-	stat->used_sect = s->used;
+	/* What has no space yet will have it, or corrupt the snapshot. */
+	stat->used_sect = min(s->used + s->waiting, s->allocated);
 	spin_unlock_irq(&s->lock);
 	list_for_each_entry(dev, &snap->devices, link) {
 		stat->devices++;

@@ -139,8 +139,17 @@ void store_queue(struct diff_storage *s, struct copy *copy)
 {
 	spin_lock_irq(&s->lock);
 	list_add_tail(&copy->link, &s->queue);
+	s->waiting += (sector_t)copy->count << copy->area->unit_shift;
 	spin_unlock_irq(&s->lock);
 	queue_work(s->wq, &s->store_work);
+}
+
+/* Units of a queued copy have their space, or will not be stored. */
+static void store_waited(struct diff_storage *s, struct copy *copy, u32 count)
+{
+	spin_lock_irq(&s->lock);
+	s->waiting -= (sector_t)count << copy->area->unit_shift;
+	spin_unlock_irq(&s->lock);
 }
 
 /* A copy is stored, or comes to nothing; it is in no list. */
@@ -208,6 +217,7 @@ static bool batch_add(struct batch *b, struct copy *copy)
 	memcpy(&b->bvec[b->nr_pages], &copy->bvec[page], nr * sizeof(*b->bvec));
 	b->nr_pages += nr;
 	copy->stored += count;
+	store_waited(b->storage, copy, count);
 	return true;
 }
 
@@ -223,6 +233,7 @@ static void batch_fill(struct diff_storage *s, struct batch *b)
 	while ((copy = queue_first(s)) != NULL) {
 		if (READ_ONCE(copy->area->error) && !copy->stored) {
 			queue_del(s, copy);
+			store_waited(s, copy, copy->count);
 			copy->failed = true;
 			copy_over(s, copy);
 			continue;
@@ -336,6 +347,7 @@ static void store_overflow(struct diff_storage *s, struct copy *copy)
 	diff_storage_no_space(s, (sector_t)left << copy->area->unit_shift);
 	diff_area_corrupt(copy->area, -ENOSPC);
 	queue_del(s, copy);
+	store_waited(s, copy, left);
 	copy->failed = true;
 	copy->written += left;
 	if (copy->written == copy->count)
