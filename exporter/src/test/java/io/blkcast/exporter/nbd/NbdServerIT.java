@@ -210,7 +210,8 @@ class NbdServerIT {
         "--verify=crc32c",
         "--do_verify=1",
         "--verify_fatal=1",
-        "--randseed=5");
+        "--randseed=5",
+        "--verify_state_save=0");
   }
 
   @Test
