@@ -288,7 +288,7 @@ static int storage_open_file(struct diff_storage *s, const char *path, int flags
 	s->in_memory = inode->i_sb->s_magic == TMPFS_MAGIC;
 	s->sparse = s->in_memory;
 	if (!s->in_memory && compat_file_can_direct(s->file))
-		s->file->f_flags |= O_DIRECT;
+		compat_file_set_direct(s->file, true);
 	s->allocated = i_size_read(inode) >> SECTOR_SHIFT;
 	s->allocated = round_down(s->allocated, PAGE_SIZE >> SECTOR_SHIFT);
 	if (s->allocated > s->limit)

@@ -174,7 +174,7 @@ static int file_read(struct diff_storage *s, struct bio *bio, unsigned int skip,
 	while (iov_iter_count(&iter)) {
 		n = vfs_iter_read(s->file, &iter, &pos, 0);
 		if (n == -EINVAL && (s->file->f_flags & O_DIRECT)) {
-			s->file->f_flags &= ~O_DIRECT;
+			compat_file_set_direct(s->file, false);
 			continue;
 		}
 		if (n <= 0)

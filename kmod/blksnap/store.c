@@ -295,7 +295,7 @@ static int file_write(struct diff_storage *s, struct batch *b)
 		n = compat_file_write(s->file, &iter, &pos);
 		/* What O_DIRECT cannot do here goes by way of the page cache. */
 		if (n == -EINVAL && (s->file->f_flags & O_DIRECT)) {
-			s->file->f_flags &= ~O_DIRECT;
+			compat_file_set_direct(s->file, false);
 			continue;
 		}
 		if (n <= 0)

@@ -186,6 +186,13 @@ static inline bool compat_file_can_direct(struct file *file)
 	return file->f_mode & FMODE_CAN_ODIRECT;
 }
 
+/* Whether reads and writes of an open file go past the page cache. */
+static inline void compat_file_set_direct(struct file *file, bool direct)
+{
+	file->f_flags = direct ? file->f_flags | O_DIRECT : file->f_flags & ~O_DIRECT;
+	file->f_iocb_flags = iocb_flags(file);
+}
+
 static inline ssize_t compat_file_write(struct file *file, struct iov_iter *iter, loff_t *pos)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
