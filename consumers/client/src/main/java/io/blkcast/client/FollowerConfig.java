@@ -62,7 +62,10 @@ public record FollowerConfig(
 
   /** For the catalogue: what is committed, and nothing else. */
   Map<String, Object> catalogueSettings() {
-    return consumerSettings("read_committed");
+    Map<String, Object> settings = consumerSettings("read_committed");
+    // The first fetch after a start waits for the one that is still out at the end of the log.
+    settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 200);
+    return settings;
   }
 
   /** For chunks, which a committed manifest vouches for. */

@@ -1,0 +1,4 @@
+@NullMarked
+package io.blkcast.quickstart;
+
+import org.jspecify.annotations.NullMarked;
