@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * a device that is pulled out under load takes its filter along, and nothing hangs or leaks
- * timeout: 90
+ * timeout: 150
  */
 #include "filter.h"
 #include <pthread.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * attach, detach, commands, re-reads of the partition table and writes, all at once and at random
- * timeout: 90
+ * timeout: 150
  */
 #include "filter.h"
 #include <pthread.h>
