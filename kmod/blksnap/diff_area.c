@@ -89,6 +89,7 @@ void diff_area_destroy(struct diff_area *area)
 	/* The last user may hold the lock of the queue still. */
 	spin_lock_irq(&area->wait.lock);
 	spin_unlock_irq(&area->wait.lock);
+	event_queue_remove(area->storage->events, &area->corrupted_event);
 	pieces_destroy(area);
 	put_device(&area->bdev->bd_device);
 	kvfree(area->shards);

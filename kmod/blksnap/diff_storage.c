@@ -385,6 +385,8 @@ static void storage_release(struct diff_storage *s)
 {
 	struct space *space, *next;
 
+	event_queue_remove(s->events, &s->no_space_event);
+	event_queue_remove(s->events, &s->watermark_event);
 	rbtree_postorder_for_each_entry_safe(space, next, &s->freed, node)
 		kfree(space);
 	if (s->file)

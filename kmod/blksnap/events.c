@@ -78,6 +78,23 @@ void event_queue_push(struct event_queue *q, struct event *ev, u32 code)
 	wake_up_all(&q->wait);
 }
 
+/**
+ * event_queue_remove - take an event out that nobody has asked for
+ * @q: the queue
+ * @ev: embedded in an object that is going; it may be in no queue
+ */
+void event_queue_remove(struct event_queue *q, struct event *ev)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	if (!list_empty(&ev->link)) {
+		list_del_init(&ev->link);
+		q->count--;
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
 static size_t event_data_size(u32 code)
 {
 	switch (code) {

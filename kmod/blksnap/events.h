@@ -52,6 +52,7 @@ void event_queue_init(struct event_queue *q);
 void event_queue_close(struct event_queue *q);
 void event_queue_clear(struct event_queue *q);
 void event_queue_push(struct event_queue *q, struct event *ev, u32 code);
+void event_queue_remove(struct event_queue *q, struct event *ev);
 long event_queue_wait(struct event_queue *q, u32 timeout_ms,
 		      struct blksnap_snapshot_event *out);
 __poll_t event_queue_poll(struct event_queue *q);
