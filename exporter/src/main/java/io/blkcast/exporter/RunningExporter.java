@@ -33,6 +33,7 @@ import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import java.io.IOException;
@@ -343,22 +344,30 @@ final class RunningExporter implements Exporter {
     return closing;
   }
 
-  /** What uses something is ended before what it uses; a step that fails or hangs holds none up. */
+  /**
+   * What uses something is ended before what it uses; who waits for an increment at the API is
+   * told. A step that fails or hangs holds none up.
+   */
   private Future<Void> takeApart() {
-    return step("API", Future.all(servers.stream().map(HttpServer::close).toList()).mapEmpty())
-        .compose(ignored -> step("signals", blocking(signals::close)))
+    // A future of a context would be completed on an event loop that is gone by then.
+    Promise<Void> closed = Promise.promise();
+    step("signals", blocking(signals::close))
         .compose(
             ignored ->
                 step(
                     "volumes",
                     Future.join(volumes.stream().map(VolumeMachine::close).toList()).mapEmpty()))
+        .compose(
+            ignored ->
+                step(
+                    "API",
+                    Future.join(servers.stream().map(HttpServer::close).toList()).mapEmpty()))
         .compose(ignored -> step("NBD", disks.stopServing()))
         .compose(ignored -> step("disks", disks.close()))
-        .compose(
-            ignored -> step("devices", blocking(() -> devices.ifPresent(BlksnapSource::close))))
         .compose(ignored -> step("publishers", blocking(publishers::close)))
         .compose(ignored -> step("pools", blocking(pools::close)))
-        .compose(ignored -> vertx.close());
+        .onComplete(ignored -> vertx.close().onComplete(ended -> closed.tryComplete()));
+    return closed.future();
   }
 
   private Future<Void> blocking(Runnable task) {

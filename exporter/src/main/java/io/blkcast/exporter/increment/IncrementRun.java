@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class IncrementRun {
 
+  /** Chunks acknowledged for each call that releases them: a call costs some microseconds. */
+  private static final int RELEASE_CHUNKS = 4;
+
   /** Follows the run; called on the loop. */
   interface Observer {
     void entered(IncrementState state);
@@ -55,7 +58,8 @@ final class IncrementRun {
     this.image = share.image();
     this.observer = observer;
     this.incrementId = shared.ids().next();
-    this.releaser = new Releaser(loop, image, this::pump);
+    this.releaser =
+        new Releaser(loop, image, RELEASE_CHUNKS * (long) settings.chunkBytes(), this::pump);
   }
 
   UUID incrementId() {

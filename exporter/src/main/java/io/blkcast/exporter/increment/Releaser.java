@@ -21,9 +21,6 @@ final class Releaser {
   /** Ranges told in one go, so that a stop need not wait long. */
   private static final int BATCH = 256;
 
-  /** Acknowledged bytes worth a call. */
-  private static final long WORTH = 1 << 20;
-
   /** Ranges that may wait before the export has to. */
   private static final int MOST_WAITING = 4096;
 
@@ -31,6 +28,7 @@ final class Releaser {
 
   private final Loop loop;
   private final Image image;
+  private final long worth;
   private final Runnable drained;
   private final Deque<Range> acked = new ArrayDeque<>();
   private ExtentCursor unwanted = ExtentCursor.whole(0);
@@ -41,11 +39,13 @@ final class Releaser {
   private final Promise<Void> idle = Promise.promise();
 
   /**
+   * @param worth acknowledged bytes that are worth a call
    * @param drained called on the loop when {@link #isFull} has become false
    */
-  Releaser(Loop loop, Image image, Runnable drained) {
+  Releaser(Loop loop, Image image, long worth, Runnable drained) {
     this.loop = loop;
     this.image = image;
+    this.worth = worth;
     this.drained = drained;
   }
 
@@ -88,7 +88,7 @@ final class Releaser {
   }
 
   private void work() {
-    if (working || stopped || !(unwantedLeft || ackedBytes >= WORTH || acked.size() >= BATCH)) {
+    if (working || stopped || !(unwantedLeft || ackedBytes >= worth || acked.size() >= BATCH)) {
       return;
     }
     working = true;

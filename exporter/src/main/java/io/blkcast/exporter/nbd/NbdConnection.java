@@ -13,7 +13,6 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,8 +29,6 @@ import org.slf4j.LoggerFactory;
 final class NbdConnection {
 
   private static final Logger LOG = LoggerFactory.getLogger(NbdConnection.class);
-
-  private static final int LAST_REPLIES_SECONDS = 5;
 
   private final NetSocketInternal socket;
   private final ChannelHandlerContext netty;
@@ -81,13 +78,9 @@ final class NbdConnection {
     return ended.future();
   }
 
-  /** Reads no more requests, and closes when those under way are answered, or in any case soon. */
+  /** Reads no more requests, and closes when those under way are answered. */
   void end() {
     netty.executor().execute(this::endNow);
-    // A client that does not read its replies must not hold up the server.
-    netty
-        .executor()
-        .schedule(() -> netty.channel().close(), LAST_REPLIES_SECONDS, TimeUnit.SECONDS);
   }
 
   /** What is served to this client, once agreed. */
