@@ -12,6 +12,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -201,6 +202,7 @@ final class Rig implements AutoCloseable {
     Awaitility.await()
         .atMost(PATIENCE)
         .pollInterval(Duration.ofMillis(500))
+        .ignoreExceptionsInstanceOf(NoSuchFileException.class)
         .untilAsserted(
             () -> assertThat(Files.mismatch(disk, replica)).as("first difference").isEqualTo(-1L));
   }
