@@ -240,7 +240,8 @@ static void change_parameters(void)
 	param_set("copy_unit_shift", 12 + below(4));
 	param_set("chunk_minimum_shift", 14 + below(6));
 	param_set("chunk_maximum_in_queue", 1 + below(below(2) ? 4 : 256));
-	param_set("tracking_block_minimum_shift", 9 + below(9));
+	/* Not below a page: of a smaller block a buffered write may mark the neighbours. */
+	param_set("tracking_block_minimum_shift", 12 + below(6));
 	note("copy unit %ld, chunk %ld, queue %ld", param_get("copy_unit_shift"),
 	     param_get("chunk_minimum_shift"), param_get("chunk_maximum_in_queue"));
 }
