@@ -260,6 +260,11 @@ bool diff_storage_grow(struct diff_storage *s)
 		queue_work(s->wq, &s->grow_work);
 	}
 	growing = s->growing;
+	/* It may have grown, for the last time, since space was looked for. */
+	if (!growing && s->next < s->allocated) {
+		growing = true;
+		queue_work(s->wq, &s->store_work);
+	}
 	spin_unlock_irq(&s->lock);
 	return growing;
 }

@@ -221,8 +221,12 @@ static bool batch_add(struct batch *b, struct copy *copy)
 	return true;
 }
 
-/* Puts into a batch what is queued and lies side by side. */
-static void batch_fill(struct diff_storage *s, struct batch *b)
+/*
+ * Puts into a batch what is queued and lies side by side. Returns the copy for which
+ * there was no space, if there was none for any. That has to be said here: who looks
+ * at the queue again may find a copy that has only just come.
+ */
+static struct copy *batch_fill(struct diff_storage *s, struct batch *b)
 {
 	struct copy *copy;
 
@@ -243,6 +247,7 @@ static void batch_fill(struct diff_storage *s, struct batch *b)
 		if (copy->stored == copy->count)
 			queue_del(s, copy);
 	}
+	return b->nr_parts ? NULL : copy;
 }
 
 static void batch_written(struct diff_storage *s, struct batch *b)
@@ -358,6 +363,7 @@ static void store_work(struct work_struct *work)
 {
 	struct diff_storage *s = container_of(work, struct diff_storage, store_work);
 	unsigned int noio = memalloc_noio_save();
+	struct copy *copy;
 	struct batch *b;
 
 	WRITE_ONCE(s->task, current);
@@ -368,15 +374,15 @@ static void store_work(struct work_struct *work)
 		if (!b)
 			break;
 		list_del(&b->link);
-		batch_fill(s, b);
+		copy = batch_fill(s, b);
 		if (b->nr_parts) {
 			batch_write(s, b);
 			continue;
 		}
 		list_add(&b->link, &s->idle);
-		if (!queue_first(s) || diff_storage_grow(s))
+		if (!copy || diff_storage_grow(s))
 			break;
-		store_overflow(s, queue_first(s));
+		store_overflow(s, copy);
 	}
 	WRITE_ONCE(s->task, NULL);
 	memalloc_noio_restore(noio);
