@@ -13,9 +13,15 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.SocketAddress;
 import java.io.IOException;
+import java.net.BindException;
+import java.net.ConnectException;
+import java.net.StandardProtocolFamily;
 import java.net.URI;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -117,11 +123,27 @@ final class Disks {
     Optional<Path> socket = config.nbd().socket();
     return socket.isEmpty()
         ? listening
-        : listening.compose(
-            ignored ->
-                server
-                    .listen(SocketAddress.domainSocketAddress(socket.get().toString()))
-                    .mapEmpty());
+        : listening
+            .compose(ignored -> vertx.executeBlocking(() -> removeDeadSocket(socket.get())))
+            .compose(path -> server.listen(SocketAddress.domainSocketAddress(path.toString())))
+            .mapEmpty();
+  }
+
+  /** A process that was killed leaves its socket's file behind, on which nobody can listen. */
+  private static Path removeDeadSocket(Path path) throws IOException {
+    if (Files.exists(path)) {
+      if (!Files.readAttributes(path, BasicFileAttributes.class).isOther()) {
+        throw new BindException(path + " is not a socket; give nbd.socket another path");
+      }
+      try (SocketChannel other = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+        other.connect(UnixDomainSocketAddress.of(path));
+        throw new BindException(
+            path + " is served by another process; stop that one, or give nbd.socket another path");
+      } catch (ConnectException nobodyThere) {
+        Files.delete(path);
+      }
+    }
+    return path;
   }
 
   /** Where the disk is served: over TCP if at all, else the Unix socket. */

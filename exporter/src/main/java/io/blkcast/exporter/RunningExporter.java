@@ -62,6 +62,8 @@ final class RunningExporter implements Exporter {
   /** For each step of closing; there are eight, most of which take milliseconds. */
   private static final long CLOSE_STEP_S = 15;
 
+  private static final long API_GRACE_S = 2;
+
   private final Vertx vertx;
   private final ExporterConfig config;
   private final Disks disks;
@@ -110,17 +112,19 @@ final class RunningExporter implements Exporter {
   }
 
   static Future<Exporter> start(Vertx vertx, ExporterConfig config) {
-    return vertx
+    // A future of a context would not be completed when a failed start has closed the event loops.
+    Promise<Exporter> started = Promise.promise();
+    vertx
         .executeBlocking(() -> opened(vertx, config))
-        .compose(
+        .onFailure(failure -> vertx.close().onComplete(closed -> started.fail(failure)))
+        .onSuccess(
             exporter ->
                 exporter
                     .assemble()
-                    .map((Exporter) exporter)
-                    .recover(
-                        failure ->
-                            exporter.close().transform(ignored -> Future.failedFuture(failure))),
-            failure -> vertx.close().transform(ignored -> Future.failedFuture(failure)));
+                    .onSuccess(ready -> started.complete(exporter))
+                    .onFailure(
+                        failure -> exporter.close().onComplete(closed -> started.fail(failure))));
+    return started.future();
   }
 
   private static RunningExporter opened(Vertx vertx, ExporterConfig config)
@@ -361,13 +365,19 @@ final class RunningExporter implements Exporter {
             ignored ->
                 step(
                     "API",
-                    Future.join(servers.stream().map(HttpServer::close).toList()).mapEmpty()))
+                    Future.join(servers.stream().map(RunningExporter::shutdown).toList())
+                        .mapEmpty()))
         .compose(ignored -> step("NBD", disks.stopServing()))
         .compose(ignored -> step("disks", disks.close()))
         .compose(ignored -> step("publishers", blocking(publishers::close)))
         .compose(ignored -> step("pools", blocking(pools::close)))
         .onComplete(ignored -> vertx.close().onComplete(ended -> closed.tryComplete()));
     return closed.future();
+  }
+
+  /** Lets answers under way be written; streams are cut off. */
+  private static Future<Void> shutdown(HttpServer server) {
+    return server.shutdown(API_GRACE_S, TimeUnit.SECONDS);
   }
 
   private Future<Void> blocking(Runnable task) {

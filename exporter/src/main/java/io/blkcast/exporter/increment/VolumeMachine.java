@@ -256,6 +256,11 @@ public final class VolumeMachine implements GroupCoordinator.Member {
           closing = true;
           cancelRetry();
           cancelSchedule();
+          if (monitor.state() != IncrementState.COMMITTING
+              && monitor.state() != IncrementState.RELEASING) {
+            refuse(current);
+            current = null;
+          }
           refuse(next);
           next = null;
           if (run != null) {

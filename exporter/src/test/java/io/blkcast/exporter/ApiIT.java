@@ -1,0 +1,223 @@
+package io.blkcast.exporter;
+
+import static io.blkcast.exporter.Scene.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import io.blkcast.broker.EmbeddedBroker;
+import io.blkcast.exporter.cli.ExporterCommands;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.URI;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** Calls every operation of the API's description, and the commands that stand on them. */
+class ApiIT {
+
+  @RegisterExtension static final NoBlockedLoops NO_BLOCKED_LOOPS = new NoBlockedLoops();
+
+  private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir Path directory;
+
+  private final Set<String> seen = new TreeSet<>();
+
+  @Test
+  void every_operation_answers_as_described() throws Exception {
+    try (EmbeddedBroker broker = EmbeddedBroker.started()) {
+      Scene scene = new Scene(directory, broker.bootstrapServers(), "api");
+      Exporter exporter = scene.start();
+      try {
+        await(exporter.ready());
+        String base = "http://" + exporter.apiAddress();
+        JsonNode document = YAML.readTree(Scene.call("GET", base + "/openapi.yaml").body());
+        walk(base, document, "api");
+        await(exporter.pause("api"));
+        check(base, document, "post", "/api/v1/volumes/{volume}/increments", "api", "", 409);
+        check(base, document, "post", "/api/v1/volumes/{volume}/resync", "api", "", 409);
+        await(exporter.resume("api"));
+        broker.stop();
+        CompletableFuture<HttpResponse<String>> increment = waiting(base, "increments");
+        CompletableFuture<HttpResponse<String>> resync = waiting(base, "resync");
+        await(exporter.close());
+        accept(document, "post", "/api/v1/volumes/{volume}/increments", increment.get());
+        accept(document, "post", "/api/v1/volumes/{volume}/resync", resync.get());
+        assertThat(seen).isEqualTo(described(document));
+      } finally {
+        await(exporter.close());
+      }
+    }
+  }
+
+  private static CompletableFuture<HttpResponse<String>> waiting(String base, String what)
+      throws InterruptedException {
+    CompletableFuture<HttpResponse<String>> answer =
+        Scene.HTTP.sendAsync(
+            HttpRequest.newBuilder(URI.create(base + "/api/v1/volumes/api/" + what + "?wait=true"))
+                .POST(BodyPublishers.noBody())
+                .build(),
+            BodyHandlers.ofString());
+    Thread.sleep(500);
+    return answer;
+  }
+
+  private void walk(String base, JsonNode document, String volume) throws Exception {
+    for (Map.Entry<String, JsonNode> path : document.get("paths").properties()) {
+      for (Map.Entry<String, JsonNode> operation : path.getValue().properties()) {
+        String method = operation.getKey();
+        if (method.equals("parameters")) {
+          continue;
+        }
+        if (operation.getValue().get("operationId").asText().equals("followProgress")) {
+          follow(base, document, path.getKey(), volume);
+        } else if (operation.getValue().get("responses").has("202")) {
+          check(base, document, method, path.getKey(), volume, "", 202);
+          check(base, document, method, path.getKey(), volume, "?wait=true", 200);
+        } else {
+          check(base, document, method, path.getKey(), volume, "", 200);
+        }
+        if (operation.getValue().get("responses").has("404")) {
+          check(base, document, method, path.getKey(), "nobody", "", 404);
+        }
+      }
+    }
+  }
+
+  private void check(
+      String base,
+      JsonNode document,
+      String method,
+      String path,
+      String volume,
+      String query,
+      int status)
+      throws Exception {
+    HttpResponse<String> response =
+        Scene.call(
+            method.toUpperCase(java.util.Locale.ROOT),
+            base + path.replace("{volume}", volume) + query);
+    assertThat(response.statusCode()).as(method + " " + path + query).isEqualTo(status);
+    accept(document, method, path, response);
+  }
+
+  private void accept(JsonNode document, String method, String path, HttpResponse<String> response)
+      throws Exception {
+    String status = Integer.toString(response.statusCode());
+    JsonNode described = resolve(document, operation(document, method, path, status));
+    Map.Entry<String, JsonNode> content = described.get("content").properties().iterator().next();
+    assertThat(response.headers().firstValue("content-type").orElse(""))
+        .startsWith(content.getKey());
+    JsonNode body =
+        content.getKey().equals("application/json")
+            ? JSON.readTree(response.body())
+            : JSON.valueToTree(response.body());
+    new SchemaCheck(document).accept(content.getValue().get("schema"), body, method + " " + path);
+    seen.add(method + " " + path + " " + status);
+  }
+
+  private static JsonNode operation(JsonNode document, String method, String path, String status) {
+    JsonNode response = document.get("paths").get(path).get(method).get("responses").get(status);
+    assertThat(response).as("%s %s answers %s", method, path, status).isNotNull();
+    return response;
+  }
+
+  private static JsonNode resolve(JsonNode document, JsonNode node) {
+    return node.has("$ref") ? document.at(node.get("$ref").asText().substring(1)) : node;
+  }
+
+  private void follow(String base, JsonNode document, String path, String volume) throws Exception {
+    HttpResponse<java.io.InputStream> response =
+        Scene.HTTP.send(
+            HttpRequest.newBuilder(URI.create(base + path.replace("{volume}", volume))).build(),
+            BodyHandlers.ofInputStream());
+    assertThat(response.headers().firstValue("content-type")).contains("text/event-stream");
+    try (BufferedReader lines =
+        new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8))) {
+      assertThat(lines.readLine()).isEqualTo("event: progress");
+      JsonNode data = JSON.readTree(lines.readLine().substring("data: ".length()));
+      new SchemaCheck(document)
+          .accept(document.at("/components/schemas/Progress"), data, "progress event");
+    }
+    seen.add("get " + path + " 200");
+  }
+
+  private static Set<String> described(JsonNode document) {
+    Set<String> all = new TreeSet<>();
+    for (Map.Entry<String, JsonNode> path : document.get("paths").properties()) {
+      for (Map.Entry<String, JsonNode> operation : path.getValue().properties()) {
+        if (!operation.getKey().equals("parameters")) {
+          operation
+              .getValue()
+              .get("responses")
+              .fieldNames()
+              .forEachRemaining(
+                  status -> all.add(operation.getKey() + " " + path.getKey() + " " + status));
+        }
+      }
+    }
+    return all;
+  }
+
+  @Test
+  void commands_and_management_tell_and_do_the_same() throws Exception {
+    try (EmbeddedBroker broker = EmbeddedBroker.started()) {
+      Scene scene = new Scene(directory, broker.bootstrapServers(), "cli");
+      Exporter exporter = scene.start();
+      try {
+        await(exporter.ready());
+        String api = "http://" + exporter.apiAddress();
+        scene.write("write -P 1 0 1M");
+        assertThat(run(0, "increment", "--api", api, "cli")).contains("cli  BASELINE");
+        assertThat(JSON.readTree(run(0, "increment", "--api", api, "--json")).at("/volumes/0/kind"))
+            .isEqualTo(JSON.valueToTree("DELTA"));
+        assertThat(run(0, "resync", "--api", api, "cli")).contains("BASELINE");
+        assertThat(run(0, "pause", "--api", api, "cli")).contains("PAUSED");
+        assertThat(run(1, "increment", "--api", api, "cli")).contains("resume");
+        assertThat(run(0, "resume", "--api", api, "cli")).contains("cli  IDLE");
+        assertThat(run(0, "volumes", "--api", api)).contains("VOLUME").contains("ACTIVE");
+        assertThat(run(0, "status", "--api", api)).contains("last committed");
+        assertThat(run(1, "status", "--api", api, "nobody")).contains("there is no volume");
+        assertThat(run(3, "volumes", "--api", "http://127.0.0.1:1")).contains("does not answer");
+        assertThat(run(2, "increments")).contains("Did you mean");
+
+        String management = "http://" + exporter.managementAddress();
+        assertThat(Scene.call("GET", management + "/livez").statusCode()).isEqualTo(200);
+        assertThat(Scene.call("GET", management + "/metrics").body())
+            .contains("blkcast_published_bytes_total{volume=\"cli\"}")
+            .contains("blkcast_increment_seconds_count{outcome=\"committed\",volume=\"cli\"} 3")
+            .contains("blkcast_volume_status{status=\"ACTIVE\",volume=\"cli\"} 1.0")
+            .contains("blkcast_in_flight_bytes 0.0")
+            .contains("blkcast_pool_queued{pool=\"read\"}");
+      } finally {
+        await(exporter.close());
+      }
+    }
+  }
+
+  private static String run(int status, String... arguments) {
+    StringWriter output = new StringWriter();
+    CommandLine root = ExporterCommands.root();
+    root.setOut(new PrintWriter(output));
+    root.setErr(new PrintWriter(output));
+    assertThat(root.execute(arguments)).as("%s", output).isEqualTo(status);
+    return output.toString();
+  }
+}

@@ -1,0 +1,244 @@
+package io.blkcast.exporter.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.blkcast.exporter.config.VolumeConfig.Compression;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class ExporterConfigTest {
+
+  private static final String WHOLE =
+      """
+      kafka:
+        bootstrap.servers: "a:9092,b:9092"
+        sasl.jaas.config: 'org.apache.kafka.X required username="u" password="hunter2";'
+        producer: { linger.ms: 20 }
+        producer.compression.type: lz4
+        consumer: { fetch.max.bytes: 1000000 }
+      topics: { prefix: "prod.", partitions: 4, replicationFactor: default }
+      schemaRegistry: { url: "" }
+      volumes:
+        - name: db01-data
+          source: disk
+          path: /srv/db01.img
+          size: 10GiB
+          differenceStorage: { path: /var/tmp/db01.diff, limit: 2GiB }
+          triggers: { every: 15m, changedBytes: 1GiB }
+          chunkSize: 128KiB
+          blockSize: 64KiB
+          compression: zstd
+          partitions: 2
+          group: db
+      nbd: { listen: "127.0.0.1:10809", socket: /run/blkcast.sock }
+      http: { listen: "0.0.0.0:80" }
+      management: { listen: "[::1]:0" }
+      limits: { inFlight: 32MiB, inFlightPerVolume: 8MiB, readers: 2 }
+      state: /srv/state
+      """;
+
+  private static final String LEAST =
+      """
+      volumes:
+        - name: a
+          path: a.img
+      """;
+
+  private static ExporterConfig parse(String yaml) throws ConfigException {
+    return ExporterConfig.parse("x.yaml", yaml, Map.of());
+  }
+
+  private static List<String> problems(String yaml, Map<String, String> environment) {
+    ConfigException e =
+        catchThrowableOfType(
+            ConfigException.class, () -> ExporterConfig.parse("x.yaml", yaml, environment));
+    assertThat(e).as("refused").isNotNull();
+    return e.problems();
+  }
+
+  private static List<String> problems(String yaml) {
+    return problems(yaml, Map.of());
+  }
+
+  @Test
+  void every_key_of_the_file_is_read() throws Exception {
+    ExporterConfig config = parse(WHOLE);
+    VolumeConfig volume = config.volumes().get(0);
+    assertThat(config.topics().prefix()).isEqualTo("prod.");
+    assertThat(config.topics().partitions()).isEqualTo(4);
+    assertThat(config.topics().replicationFactor()).isEmpty();
+    assertThat(config.schemaRegistry()).isEmpty();
+    assertThat(volume.name()).isEqualTo("db01-data");
+    assertThat(volume.path()).isEqualTo(Path.of("/srv/db01.img"));
+    assertThat(volume.sizeBytes()).hasValue(10L << 30);
+    assertThat(volume.differenceStorage().path()).contains(Path.of("/var/tmp/db01.diff"));
+    assertThat(volume.differenceStorage().limitBytes()).hasValue(2L << 30);
+    assertThat(volume.triggers().every()).contains(Duration.ofMinutes(15));
+    assertThat(volume.triggers().changedBytes()).hasValue(1L << 30);
+    assertThat(volume.chunkBytes()).isEqualTo(128 << 10);
+    assertThat(volume.compression()).isEqualTo(Compression.ZSTD);
+    assertThat(volume.stripes()).isEqualTo(2);
+    assertThat(volume.group()).contains("db");
+    assertThat(config.nbd().listen()).contains(new HostPort("127.0.0.1", 10809));
+    assertThat(config.nbd().socket()).contains(Path.of("/run/blkcast.sock"));
+    assertThat(config.http()).isEqualTo(new HostPort("0.0.0.0", 80));
+    assertThat(config.management()).isEqualTo(new HostPort("::1", 0));
+    assertThat(config.limits().inFlightBytes()).isEqualTo(32 << 20);
+    assertThat(config.limits().inFlightBytesPerVolume()).isEqualTo(8 << 20);
+    assertThat(config.limits().readers()).isEqualTo(2);
+    assertThat(config.state()).isEqualTo(Path.of("/srv/state"));
+  }
+
+  @Test
+  void kafka_properties_pass_through_and_those_of_one_client_win() throws Exception {
+    KafkaConfig kafka = parse(WHOLE).kafka();
+    assertThat(kafka.producer())
+        .containsEntry("bootstrap.servers", "a:9092,b:9092")
+        .containsEntry("linger.ms", "20")
+        .containsEntry("compression.type", "lz4")
+        .containsKey("sasl.jaas.config")
+        .doesNotContainKeys("fetch.max.bytes", "producer.linger.ms");
+    assertThat(kafka.consumer())
+        .containsEntry("fetch.max.bytes", "1000000")
+        .doesNotContainKey("linger.ms");
+    assertThat(kafka.admin()).doesNotContainKeys("linger.ms", "fetch.max.bytes");
+  }
+
+  @Test
+  void little_need_be_said() throws Exception {
+    ExporterConfig config = parse(LEAST);
+    assertThat(config.kafka().producer()).containsEntry("bootstrap.servers", "localhost:9092");
+    assertThat(config.volumes().get(0).chunkBytes()).isEqualTo(256 << 10);
+    assertThat(config.http()).isEqualTo(new HostPort("127.0.0.1", 8080));
+  }
+
+  @Test
+  void secrets_are_not_printed() throws Exception {
+    assertThat(parse(WHOLE).toString()).doesNotContain("hunter2").contains("a:9092");
+  }
+
+  @Test
+  void a_wrong_key_is_refused_with_its_place_and_the_nearest_right_one() {
+    assertThat(problems(LEAST + "    chunksize: 1MiB\n"))
+        .containsExactly(
+            "x.yaml:4:16: volumes[0].chunksize: unknown key; did you mean 'chunkSize'?");
+    assertThat(problems("volume: []\n" + LEAST))
+        .singleElement()
+        .asString()
+        .contains("x.yaml:1:9: volume: unknown key; did you mean 'volumes'?");
+  }
+
+  @Test
+  void a_wrong_value_is_refused_with_its_place_and_what_is_right() {
+    assertThat(problems(LEAST + "    compression: zstandard\n"))
+        .singleElement()
+        .asString()
+        .startsWith("x.yaml:4:18: volumes[0].compression: 'zstandard' is unknown here")
+        .contains("zstd");
+    assertThat(problems(LEAST + "    chunkSize: 5000\n"))
+        .singleElement()
+        .asString()
+        .contains("must be a multiple of 4096");
+    assertThat(problems(LEAST + "    size: 10 apples\n"))
+        .singleElement()
+        .asString()
+        .contains("is not a size")
+        .contains("10GiB");
+    assertThat(problems(LEAST + "    triggers: { every: 15 }\n"))
+        .singleElement()
+        .asString()
+        .contains("volumes[0].triggers.every")
+        .contains("is not a duration");
+    assertThat(problems(LEAST + "    partitions: 3\n"))
+        .singleElement()
+        .asString()
+        .contains("raise topics.partitions");
+    assertThat(problems(LEAST + "http: { listen: 80 }\n"))
+        .singleElement()
+        .asString()
+        .contains("http.listen")
+        .contains("host:port");
+    assertThat(
+            problems(
+                LEAST
+                    + "http: { listen: 'localhost:8081' }\n"
+                    + "management: { listen: 'localhost:8081' }\n"))
+        .singleElement()
+        .asString()
+        .contains("port of its own");
+    assertThat(problems(LEAST + "    chunkSize: 2MiB\nlimits: { inFlightPerVolume: 1MiB }\n"))
+        .singleElement()
+        .asString()
+        .contains("limits.inFlightPerVolume")
+        .contains("at least one chunk of 2097152 bytes");
+  }
+
+  @Test
+  void all_faults_are_told_at_once() {
+    assertThat(
+            problems(
+                """
+                volumes:
+                  - name: "no spaces please"
+                  - name: b
+                    path: b
+                  - name: b
+                    path: b
+                topics: [1]
+                """))
+        .hasSize(4);
+  }
+
+  @Test
+  void nothing_to_do_and_no_yaml_are_refused() {
+    assertThat(problems("")).singleElement().asString().contains("no volume is configured");
+    assertThat(problems("volumes: [")).singleElement().asString().contains("not valid YAML");
+    assertThat(problems("a: 1\na: 2\n")).singleElement().asString().contains("twice");
+    assertThat(problems("- 1\n")).singleElement().asString().contains("found a list");
+  }
+
+  @Test
+  void environment_variables_win() throws Exception {
+    ExporterConfig config =
+        ExporterConfig.parse(
+            "x.yaml",
+            LEAST,
+            Map.of(
+                "BLKCAST_KAFKA_BOOTSTRAP_SERVERS", "k:1",
+                "BLKCAST_KAFKA_PRODUCER_LINGER_MS", "7",
+                "BLKCAST_HTTP_LISTEN", "127.0.0.1:9",
+                "BLKCAST_TOPICS_REPLICATION_FACTOR", "3",
+                "BLKCAST_VOLUMES_0_CHUNK_SIZE", "64KiB",
+                "BLKCAST_VOLUMES_0_TRIGGERS_EVERY", "5s",
+                "BLKCAST_CONFIG", "not a key",
+                "HOME", "/root"));
+    assertThat(config.kafka().producer())
+        .containsEntry("bootstrap.servers", "k:1")
+        .containsEntry("linger.ms", "7");
+    assertThat(config.http().port()).isEqualTo(9);
+    assertThat(config.topics().replicationFactor()).hasValue(3);
+    assertThat(config.volumes().get(0).chunkBytes()).isEqualTo(64 << 10);
+    assertThat(config.volumes().get(0).triggers().every()).contains(Duration.ofSeconds(5));
+  }
+
+  @Test
+  void a_wrong_environment_variable_is_refused_by_name() {
+    assertThat(problems(LEAST, Map.of("BLKCAST_HTTP_LISTN", "x")))
+        .singleElement()
+        .asString()
+        .contains("environment variable BLKCAST_HTTP_LISTN")
+        .contains("HTTP_LISTEN");
+    assertThat(problems(LEAST, Map.of("BLKCAST_HTTP_LISTEN", "x")))
+        .singleElement()
+        .asString()
+        .contains("environment variable BLKCAST_HTTP_LISTEN: http.listen");
+    assertThat(problems(LEAST, Map.of("BLKCAST_VOLUMES_4_PATH", "x")))
+        .singleElement()
+        .asString()
+        .contains("no volumes[4]");
+  }
+}
