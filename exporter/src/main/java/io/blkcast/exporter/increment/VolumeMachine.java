@@ -603,6 +603,8 @@ public final class VolumeMachine implements GroupCoordinator.Member {
 
   private void stop(Throwable cause) {
     cancelSchedule();
+    // Before anyone is told: whoever asks then finds the state that goes with the answer.
+    monitor.status(status());
     refuse(current);
     current = null;
     refuse(next);
