@@ -32,6 +32,9 @@ class QuickstartIT {
   private Process start(Path path, String... arguments) throws IOException {
     List<String> command = Rig.command(arguments);
     command.add(1, "-Djava.io.tmpdir=" + temp);
+    // As from a terminal: whoever runs the tests in the background ignores Ctrl-C, and so would a
+    // child.
+    command.addAll(0, List.of("/usr/bin/env", "--default-signal=INT"));
     ProcessBuilder builder =
         new ProcessBuilder(command)
             .redirectOutput(dir.resolve("out").toFile())
