@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,6 +48,7 @@ class EndToEndIT {
 
   @TempDir private Path dir;
   private Rig rig;
+  private final List<Process> loads = new ArrayList<>();
   private final Random random = new Random(42);
 
   @BeforeEach
@@ -56,32 +58,38 @@ class EndToEndIT {
 
   @AfterEach
   void stop() {
+    loads.forEach(Process::destroyForcibly);
     rig.close();
   }
 
   /** A load of writes, trims and zeroes by programs that no one here wrote. */
   private Process load(int seconds) throws IOException {
     String uri = rig.nbdUri().toString();
-    return new ProcessBuilder(
-            "fio",
-            "--name=load",
-            "--ioengine=nbd",
-            "--uri=" + uri,
-            "--rw=randwrite",
-            "--bsrange=4k-128k",
-            "--iodepth=8",
-            "--size=" + Rig.SIZE,
-            "--time_based",
-            "--rate=20m",
-            "--runtime=" + seconds,
-            "--output=" + dir.resolve("fio.log"))
-        .redirectErrorStream(true)
-        .redirectOutput(dir.resolve("fio.out").toFile())
-        .start();
+    Process fio =
+        new ProcessBuilder(
+                "fio",
+                "--name=load",
+                // One process: a job of its own would outlive it, trying a dead server for ever.
+                "--thread",
+                "--ioengine=nbd",
+                "--uri=" + uri,
+                "--rw=randwrite",
+                "--bsrange=4k-128k",
+                "--iodepth=8",
+                "--size=" + Rig.SIZE,
+                "--time_based",
+                "--rate=20m",
+                "--runtime=" + seconds,
+                "--output=" + dir.resolve("fio.log"))
+            .redirectErrorStream(true)
+            .redirectOutput(dir.resolve("fio.out").toFile())
+            .start();
+    loads.add(fio);
+    return fio;
   }
 
   private void qemuIo(String... commands) throws Exception {
-    List<String> line = new java.util.ArrayList<>(List.of("qemu-io", "-f", "raw"));
+    List<String> line = new ArrayList<>(List.of("qemu-io", "-f", "raw"));
     for (String command : commands) {
       line.add("-c");
       line.add(command);
