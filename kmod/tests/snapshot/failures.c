@@ -23,17 +23,28 @@ static struct writers *writers;
 static uint8_t *content, *touched;
 static unsigned int intact, failed, refused;
 
+static unsigned long module_number(const char *name)
+{
+	char path[64], text[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/blksnap/%s", name);
+	f = fopen(path, "r");
+	check(f && fgets(text, sizeof(text), f), "%s cannot be read", path);
+	fclose(f);
+	return strtoul(text, NULL, 0);
+}
+
 /* Only what is called from blksnap fails, in whatever thread that is. */
 static void inject(const char *what, int percent)
 {
+	unsigned long start = module_number("sections/.text");
+
 	sh("cd " DEBUG "%s; echo 0 >probability; echo -1 >times; echo 0 >verbose;"
 	   "if [ -e min-order ]; then echo 0 >min-order; fi;"
 	   "if [ -e ignore-gfp-wait ]; then echo 0 >ignore-gfp-wait; fi;"
-	   "start=$(cat /sys/module/blksnap/sections/.text);"
-	   "size=$(cat /sys/module/blksnap/coresize);"
-	   "if [ -e require-start ]; then echo $start >require-start;"
-	   "printf '0x%%x\\n' $((start + size)) >require-end; fi;"
-	   "echo %d >probability", what, percent);
+	   "if [ -e require-start ]; then echo 0x%lx >require-start; echo 0x%lx >require-end; fi;"
+	   "echo %d >probability", what, start, start + module_number("coresize"), percent);
 }
 
 static void calm(const char *what)
