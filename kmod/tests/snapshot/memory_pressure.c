@@ -2,6 +2,7 @@
 /*
  * snapshots under load are right while another process takes all memory there is
  * timeout: 300
+ * kernels: 6.1 6.12
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
