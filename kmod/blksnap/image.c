@@ -564,7 +564,9 @@ struct image *image_create(struct diff_area *area)
 		 MAJOR(area->bdev->bd_dev), MINOR(area->bdev->bd_dev));
 	ret = device_add_disk(NULL, disk, NULL);
 	if (ret) {
+		/* Only a disk that was added calls image_free_disk(). */
 		put_disk(disk);
+		kfree(image);
 		return ERR_PTR(ret);
 	}
 	return image;
