@@ -8,6 +8,7 @@ import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
 import io.blkcast.schema.IncrementCommitted;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -53,6 +54,14 @@ public final class ReplicateCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object for each increment applied.")
   private boolean json;
 
+  @Option(
+      names = "--health-file",
+      paramLabel = "FILE",
+      description =
+          "File to write anew, once a second at most, while brokers answer and increments are"
+              + " applied; its age is the replicator's health.")
+  private @Nullable Path healthFile;
+
   @Spec private @Nullable CommandSpec spec;
 
   /** Values of {@code --from}. */
@@ -74,8 +83,9 @@ public final class ReplicateCommand implements Callable<Integer> {
                 ? FollowerConfig.From.LATEST_BASELINE
                 : FollowerConfig.From.EARLIEST_BASELINE,
             "blkcast replicate --target " + target.target());
-    FollowerListener listener =
+    FollowerListener report =
         json ? new JsonReport(out) : new TextReport(out, System.console() != null);
+    FollowerListener listener = healthFile == null ? report : new Heartbeat(healthFile, report);
     Follower.Until until = once ? Follower.Until.CAUGHT_UP : Follower.Until.CLOSED;
     try (Replicator replicator =
         Replicator.start(config, target.target(), target.state(), overwrite, listener, until)) {

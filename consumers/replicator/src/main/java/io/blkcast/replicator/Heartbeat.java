@@ -1,0 +1,74 @@
+package io.blkcast.replicator;
+
+import io.blkcast.client.FollowerListener;
+import io.blkcast.client.IncrementException;
+import io.blkcast.schema.IncrementCommitted;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Writes a file anew while the replicator gets on, once a second at most: each time Kafka has
+ * answered that there is nothing more, and as content is read and applied. So the file's age tells
+ * how long the replicator has been stuck or without its brokers. All else goes to another listener.
+ */
+final class Heartbeat implements FollowerListener {
+
+  private static final long INTERVAL_NANOS = 1_000_000_000L;
+
+  private final Path file;
+  private final FollowerListener next;
+  private long beaten = System.nanoTime() - INTERVAL_NANOS;
+
+  Heartbeat(Path file, FollowerListener next) {
+    this.file = file;
+    this.next = next;
+  }
+
+  private void beat() {
+    long now = System.nanoTime();
+    if (now - beaten < INTERVAL_NANOS) {
+      return;
+    }
+    beaten = now;
+    try {
+      Files.writeString(file, "");
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write the health file " + file, e);
+    }
+  }
+
+  @Override
+  public void started(IncrementCommitted manifest) {
+    next.started(manifest);
+  }
+
+  @Override
+  public void progress(IncrementCommitted manifest, Phase phase, long bytes) {
+    beat();
+    next.progress(manifest, phase, bytes);
+  }
+
+  @Override
+  public void applied(IncrementCommitted manifest) {
+    beat();
+    next.applied(manifest);
+  }
+
+  @Override
+  public void refused(IncrementCommitted manifest, IncrementException cause) {
+    next.refused(manifest, cause);
+  }
+
+  @Override
+  public void resyncRequested(String reason) {
+    next.resyncRequested(reason);
+  }
+
+  @Override
+  public void caughtUp() {
+    beat();
+    next.caughtUp();
+  }
+}
