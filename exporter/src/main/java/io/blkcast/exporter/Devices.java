@@ -32,9 +32,12 @@ final class Devices {
                 volume.triggers().changedBytes().orElse(0),
                 new DifferenceStorage(
                     volume.differenceStorage().path().map(Path::toString),
-                    volume.differenceStorage().limitBytes())));
+                    volume.differenceStorage().limitBytes(),
+                    volume.differenceStorage().mostBytes())));
       }
     }
-    return devices.isEmpty() ? Optional.empty() : Optional.of(new BlksnapSource(devices));
+    return devices.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new BlksnapSource(devices, config.state()));
   }
 }

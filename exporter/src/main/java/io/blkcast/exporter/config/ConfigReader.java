@@ -183,13 +183,21 @@ final class ConfigReader {
 
   private DifferenceStorageConfig differenceStorage(Section section) {
     try (section) {
-      return new DifferenceStorageConfig(
-          section.value("path", Path::of),
-          section
-              .value("limit", bytes(MIB, 1L << 50))
-              .map(OptionalLong::of)
-              .orElse(OptionalLong.empty()));
+      Optional<Path> path = section.value("path", Path::of);
+      OptionalLong limit = size(section, "limit");
+      OptionalLong most = size(section, "growTo");
+      if (most.isPresent() && (limit.isEmpty() || most.getAsLong() < limit.getAsLong())) {
+        section.fault("growTo", "is what 'limit' may grow to: give a limit, at most that");
+      }
+      return new DifferenceStorageConfig(path, limit, most);
     }
+  }
+
+  private static OptionalLong size(Section section, String key) {
+    return section
+        .value(key, bytes(MIB, 1L << 50))
+        .map(OptionalLong::of)
+        .orElse(OptionalLong.empty());
   }
 
   private TriggersConfig triggers(Section section) {

@@ -55,8 +55,11 @@ public record VolumeConfig(
    *     directory; of a device: directory, file or block device, empty for one chosen at each take
    * @param limitBytes most it may hold; beyond it the snapshot is corrupted and taken anew; empty
    *     for what suits the source
+   * @param mostBytes what the limit may be raised to, doubled each time, after a storage that ran
+   *     full; empty for the limit
    */
-  public record DifferenceStorageConfig(Optional<Path> path, OptionalLong limitBytes) {}
+  public record DifferenceStorageConfig(
+      Optional<Path> path, OptionalLong limitBytes, OptionalLong mostBytes) {}
 
   /**
    * When an increment is taken without being asked for.

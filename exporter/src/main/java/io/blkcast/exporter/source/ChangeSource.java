@@ -1,6 +1,7 @@
 package io.blkcast.exporter.source;
 
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 /**
@@ -18,6 +19,11 @@ public interface ChangeSource extends AutoCloseable {
    * blksnap}.
    */
   String type();
+
+  /** One line for people: which implementation this is, of what version, and what it can do. */
+  default String description() {
+    return type();
+  }
 
   /** What this source can do beyond the plain interface, for instance {@code release}. */
   Features features();
@@ -42,6 +48,16 @@ public interface ChangeSource extends AutoCloseable {
    *     GONE}, {@code NO_SPACE} where the difference storage cannot be made, {@code IO}
    */
   Snapshot take(List<String> volumes) throws SourceException;
+
+  /**
+   * Tells that the difference storage of the volume's last snapshot was too small: the next one
+   * gets more, as far as the configuration allows.
+   *
+   * @return its limit in bytes; empty where it cannot be raised any further
+   */
+  default OptionalLong moreRoom(String volume) throws SourceException {
+    return OptionalLong.empty();
+  }
 
   /**
    * Sets who is told of events, from a thread of the source's own; the listener must not block.

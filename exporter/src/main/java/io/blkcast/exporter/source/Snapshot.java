@@ -27,6 +27,11 @@ public interface Snapshot extends AutoCloseable {
 
     String volume();
 
+    /** Whether the filesystem on the volume was frozen at the take, so that its log is clean. */
+    default boolean filesystemFrozen() {
+      return false;
+    }
+
     /** State of tracking as of this snapshot's take. */
     TrackingInfo info();
 

@@ -3,7 +3,9 @@ package io.blkcast.exporter.source.blksnap;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.UUID;
 
 /**
@@ -33,6 +35,8 @@ final class Abi {
   static final int ATTACH_SIZE = 48;
   static final int ATTACH_OPT = 32;
   static final int ATTACH_OPTLEN = 40;
+  static final int ATTACH_OPTIONS_SIZE = 8;
+  static final int ATTACH_WHOLE_DISK = 1;
   static final int CTL_SIZE = 48;
   static final int CTL_CMD = 32;
   static final int CTL_OPTLEN = 36;
@@ -49,6 +53,11 @@ final class Abi {
   static final int CBTMAP_SIZE = 16;
   static final int CBTMAP_LENGTH = 4;
   static final int CBTMAP_BUFFER = 8;
+
+  static final int CBTDIRTY = 2;
+  static final int CBTDIRTY_SIZE = 16;
+  static final int CBTDIRTY_RANGES = 8;
+  static final int RANGE_SIZE = 16;
 
   static final int SNAPSHOTADD = 3;
   static final int UUID_SIZE = 16;
@@ -67,6 +76,11 @@ final class Abi {
   static final int RELEASE = 65;
   static final int RELEASE_SIZE = 8;
 
+  static final int STAT = 66;
+  static final int DEVICE_STAT_SIZE = 304;
+  static final int DEVICE_STAT_COPIED = 16;
+  static final int DEVICE_STAT_RELEASED = 24;
+
   static final int THRESHOLD = 67;
   static final int THRESHOLD_SIZE = 8;
 
@@ -79,6 +93,8 @@ final class Abi {
   static final int SNAPSHOT_DESTROY = 0x40105602;
   static final int SNAPSHOT_TAKE = 0x40105603;
   static final int SNAPSHOT_COLLECT = 0x80105604;
+  static final int COLLECT_SIZE = 16;
+  static final int COLLECT_IDS = 8;
   static final int SNAPSHOT_WAIT_EVENT = 0x90005605;
   static final int EVENT_SIZE = 4096;
   static final int EVENT_TIMEOUT_MS = 16;
@@ -100,9 +116,12 @@ final class Abi {
 
   static final long FEATURE_EPOCH = 1;
   static final long FEATURE_RELEASE = 1 << 1;
+  static final long FEATURE_SMALL_COPY = 1 << 2;
   static final long FEATURE_WATERMARK = 1 << 3;
   static final long FEATURE_DEVICE_EVENTS = 1 << 4;
+  static final long FEATURE_POLL = 1 << 5;
   static final long FEATURE_STAT = 1 << 6;
+  static final long FEATURE_WHOLE_DISK = 1 << 7;
   static final long FEATURE_GROUP_INSTANT = 1 << 8;
 
   static final int EVENT_CORRUPTED = 0;
@@ -119,6 +138,28 @@ final class Abi {
   static final int BLKDISCARD = 0x1277;
 
   private Abi() {}
+
+  /** The features' names, for people. */
+  static String featureNames(long features) {
+    List<String> names =
+        List.of(
+            "epochs",
+            "release",
+            "small copies",
+            "watermarks",
+            "device events",
+            "poll",
+            "figures",
+            "whole disks",
+            "one instant for groups");
+    List<String> known = new ArrayList<>();
+    for (int bit = 0; bit < names.size(); bit++) {
+      if ((features >> bit & 1) != 0) {
+        known.add(names.get(bit));
+      }
+    }
+    return String.join(", ", known);
+  }
 
   /** A zeroed buffer for an argument, in the kernel's byte order. */
   static ByteBuffer argument(int size) {

@@ -24,6 +24,7 @@ final class BlksnapImage implements Snapshot.Image {
   private final String volume;
   private final FilteredDevice device;
   private final TrackingInfo info;
+  private final boolean frozen;
   private final int fd;
   private final boolean canRelease;
 
@@ -34,13 +35,19 @@ final class BlksnapImage implements Snapshot.Image {
   private volatile boolean released;
 
   BlksnapImage(
-      BlksnapSource source, UUID snapshot, long limitBytes, String volume, FilteredDevice device)
+      BlksnapSource source,
+      UUID snapshot,
+      long limitBytes,
+      String volume,
+      FilteredDevice device,
+      boolean frozen)
       throws SourceException {
     this.source = source;
     this.snapshot = snapshot;
     this.limitBytes = limitBytes;
     this.volume = volume;
     this.device = device;
+    this.frozen = frozen;
     try {
       info = device.info(source.has(Abi.FEATURE_EPOCH));
       canRelease = source.has(Abi.FEATURE_RELEASE);
@@ -66,6 +73,11 @@ final class BlksnapImage implements Snapshot.Image {
   @Override
   public TrackingInfo info() {
     return info;
+  }
+
+  @Override
+  public boolean filesystemFrozen() {
+    return frozen;
   }
 
   @Override

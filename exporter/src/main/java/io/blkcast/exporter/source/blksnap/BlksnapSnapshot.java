@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 
 /** A snapshot held by the module. Its images are open from the take to {@link #close}. */
@@ -19,13 +20,20 @@ final class BlksnapSnapshot implements Snapshot {
   private boolean closed;
 
   BlksnapSnapshot(
-      BlksnapSource source, UUID id, Map<String, FilteredDevice> members, long limitBytes)
+      BlksnapSource source,
+      UUID id,
+      Map<String, FilteredDevice> members,
+      Set<Long> frozen,
+      long limitBytes)
       throws SourceException {
     this.source = source;
     this.id = id;
     try {
       for (Map.Entry<String, FilteredDevice> member : members.entrySet()) {
-        images.add(new BlksnapImage(source, id, limitBytes, member.getKey(), member.getValue()));
+        FilteredDevice device = member.getValue();
+        images.add(
+            new BlksnapImage(
+                source, id, limitBytes, member.getKey(), device, frozen.contains(device.number())));
       }
     } catch (SourceException e) {
       images.forEach(BlksnapImage::close);
@@ -55,14 +63,15 @@ final class BlksnapSnapshot implements Snapshot {
       return;
     }
     images.forEach(BlksnapImage::close);
-    pump.close();
+    pump.stop();
     try {
-      source.control().destroy(id);
+      // Wakes the pump, so that its end need not be waited for.
+      source.destroy(id);
     } catch (ErrnoException e) {
-      if (e.errno() != ErrnoException.ENODEV) { // gone already: what was asked for
-        throw new SourceException(
-            SourceException.Code.IO, e.getMessage() + ". Try `blksnapctl destroy " + id + "`", e);
-      }
+      throw new SourceException(
+          SourceException.Code.IO, e.getMessage() + ". Try `blksnapctl destroy " + id + "`", e);
+    } finally {
+      pump.close();
     }
     closed = true;
     source.forget(this);

@@ -6,12 +6,14 @@ import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
 import io.blkcast.exporter.source.TrackingInfo;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -39,46 +41,64 @@ public final class BlksnapSource implements ChangeSource {
   private final Map<String, FilteredDevice> devices = new HashMap<>();
   private final Map<String, Volume> volumes;
   private final ControlDevice control;
+  private final ControlDevice.Version version;
   private final long features;
+  private final OwnSnapshots own;
+
+  /** How often the storage of a volume has run full: its limit is doubled as often. */
+  private final Map<String, Integer> doublings = new ConcurrentHashMap<>();
+
   private final Set<BlksnapSnapshot> snapshots = ConcurrentHashMap.newKeySet();
   private final List<EventPump> pumps = new ArrayList<>();
   private volatile Consumer<SourceEvent> listener = e -> {};
 
   /**
-   * Opens the module.
+   * Opens the module, and destroys the snapshots that a killed process of the same state left in
+   * it. Devices need not be there yet.
    *
    * @param volumes volume name to what is known of it
+   * @param state directory that remembers which snapshots are this exporter's
    * @throws SourceException {@code UNSUPPORTED} where the module is not loaded or of another
-   *     version, {@code PERMISSION}, {@code GONE} for a device that is not there
+   *     version, {@code PERMISSION}, {@code BUSY} where another exporter has the state directory
    */
-  public BlksnapSource(Map<String, Volume> volumes) throws SourceException {
+  public BlksnapSource(Map<String, Volume> volumes, Path state) throws SourceException {
     this.volumes = Map.copyOf(volumes);
+    own = OwnSnapshots.open(state);
     try {
       control = new ControlDevice();
     } catch (ErrnoException e) {
+      own.close();
       throw Errors.control(e);
     }
     try {
-      ControlDevice.Version version = control.version();
-      if (version.major() != 2) {
-        throw new SourceException(
-            Code.UNSUPPORTED,
-            "blksnap has interface version " + version + ", known is 2. Install matching versions");
-      }
+      version = control.version();
+      Errors.requireKnown(version);
       features = control.features();
-      log.info("blksnap interface {}, features 0x{}", version, Long.toHexString(features));
-      for (Map.Entry<String, Volume> volume : volumes.entrySet()) {
-        devices.put(volume.getKey(), open(volume.getKey(), volume.getValue().device()));
-      }
+      volumes.forEach((name, volume) -> devices.put(name, new FilteredDevice(volume.device())));
+      log.info("{}", description());
+      destroyLeftOver();
       if (has(Abi.FEATURE_DEVICE_EVENTS)) {
         pumps.add(EventPump.ofDevices(this));
       }
     } catch (ErrnoException e) {
       control.close();
-      throw new SourceException(Code.IO, e.getMessage(), e);
+      own.close();
+      throw Errors.control(e);
     } catch (SourceException e) {
       control.close();
+      own.close();
       throw e;
+    }
+  }
+
+  private void destroyLeftOver() throws ErrnoException, SourceException {
+    List<UUID> held = control.collect();
+    for (UUID id : own.ids()) {
+      if (held.contains(id)) {
+        control.destroy(id);
+        log.warn("destroyed snapshot {}, which an exporter that was killed has left behind", id);
+      }
+      own.remove(id);
     }
   }
 
@@ -103,14 +123,54 @@ public final class BlksnapSource implements ChangeSource {
   }
 
   @Override
+  public String description() {
+    if (features == 0) {
+      return "blksnap " + version + ", plain interface: no release, no epochs";
+    }
+    return "blksnap " + version + " with " + Abi.featureNames(features);
+  }
+
+  @Override
+  public OptionalLong moreRoom(String volume) throws SourceException {
+    DifferenceStorage.Place before = place(List.of(volume));
+    doublings.merge(volume, 1, Integer::sum);
+    DifferenceStorage.Place after = place(List.of(volume));
+    return after.limitBytes() > before.limitBytes()
+        ? OptionalLong.of(after.limitBytes())
+        : OptionalLong.empty();
+  }
+
+  /** Where the next snapshot of the volumes keeps what is overwritten. */
+  private DifferenceStorage.Place place(List<String> members) throws SourceException {
+    List<String> names = new ArrayList<>();
+    for (String volume : members) {
+      names.add(StorageHost.sysName(device(volume).path()));
+    }
+    int times =
+        members.stream().mapToInt(volume -> doublings.getOrDefault(volume, 0)).max().orElse(0);
+    return known(members.get(0)).storage().choose(names, StorageHost.LOCAL).doubled(times);
+  }
+
+  @Override
   public void track(String volume) throws SourceException {
     FilteredDevice device = device(volume);
     try {
-      device.attach();
+      boolean wholeDisk = StorageHost.LOCAL.hasPartitions(StorageHost.sysName(device.path()));
+      if (wholeDisk && !has(Abi.FEATURE_WHOLE_DISK)) {
+        throw new SourceException(
+            Code.UNSUPPORTED,
+            "Volume "
+                + volume
+                + ": "
+                + device.path()
+                + " has partitions, and this module would not see what is written to them. Make each"
+                + " partition a volume, all in one group");
+      }
+      device.attach(wholeDisk);
       log.info("volume {}: tracking {} from now on", volume, device.path());
     } catch (ErrnoException e) {
       if (e.errno() != ErrnoException.EALREADY) {
-        throw Errors.device(volume, e);
+        throw Errors.attach(volume, e, StorageHost.LOCAL.filter(device.path()));
       }
       log.info("volume {}: {} is tracked already, its history goes on", volume, device.path());
     }
@@ -152,18 +212,22 @@ public final class BlksnapSource implements ChangeSource {
     for (String volume : volumes) {
       members.put(volume, device(volume));
     }
-    DifferenceStorage.Place place =
-        known(volumes.get(0))
-            .storage()
-            .choose(members.values().stream().map(FilteredDevice::path).toList());
+    DifferenceStorage.Place place = place(volumes);
+    log.info(
+        "difference storage of {}: {}, up to {} MiB: {}",
+        volumes,
+        place.path(),
+        place.limitBytes() >> 20,
+        place.reason());
     UUID id;
     try {
       id = control.create(place.path(), place.limitBytes());
     } catch (ErrnoException e) {
-      throw Errors.device(String.join(", ", volumes), e);
+      throw Errors.create(place.path(), e);
     }
     BlksnapSnapshot snapshot = null;
     try {
+      own.add(id);
       for (Map.Entry<String, FilteredDevice> member : members.entrySet()) {
         try {
           member.getValue().addTo(id);
@@ -173,15 +237,20 @@ public final class BlksnapSource implements ChangeSource {
               : Errors.device(member.getKey(), e);
         }
       }
+      Set<Long> frozen;
       try {
         if (has(Abi.FEATURE_WATERMARK)) {
           control.watermark(id, place.limitBytes() / 100 * WATERMARK_PERCENT);
         }
+        Set<Long> mounted = Mounts.devices();
         control.take(id);
+        // Mounted before and after: frozen in between, which a module that reports features does.
+        mounted.retainAll(features == 0 ? Set.of() : Mounts.devices());
+        frozen = mounted;
       } catch (ErrnoException e) {
         throw Errors.device(String.join(", ", volumes), e);
       }
-      snapshot = new BlksnapSnapshot(this, id, members, place.limitBytes());
+      snapshot = new BlksnapSnapshot(this, id, members, frozen, place.limitBytes());
       snapshots.add(snapshot);
       return snapshot;
     } finally {
@@ -207,6 +276,7 @@ public final class BlksnapSource implements ChangeSource {
     }
     pumps.forEach(EventPump::close);
     control.close();
+    own.close();
   }
 
   boolean has(long feature) {
@@ -225,14 +295,26 @@ public final class BlksnapSource implements ChangeSource {
     listener.accept(event);
   }
 
+  /** Destroys a snapshot; one that is gone already is as good. */
+  void destroy(UUID id) throws ErrnoException, SourceException {
+    try {
+      control.destroy(id);
+    } catch (ErrnoException e) {
+      if (e.errno() != ErrnoException.ENODEV) {
+        throw e;
+      }
+    }
+    own.remove(id);
+  }
+
   void forget(BlksnapSnapshot snapshot) {
     snapshots.remove(snapshot);
   }
 
   private void destroyQuietly(UUID id) {
     try {
-      control.destroy(id);
-    } catch (ErrnoException e) {
+      destroy(id);
+    } catch (ErrnoException | SourceException e) {
       log.warn("a snapshot that was not taken is left behind: {}", e.getMessage());
     }
   }
@@ -255,16 +337,6 @@ public final class BlksnapSource implements ChangeSource {
 
   private static SourceException unknown(String volume) {
     return new SourceException(Code.UNKNOWN_VOLUME, "No volume " + volume + " at this source");
-  }
-
-  private static FilteredDevice open(String volume, String path) throws SourceException {
-    try {
-      return new FilteredDevice(path, FilteredDevice.detect(path));
-    } catch (ErrnoException e) {
-      throw e.errno() == ErrnoException.ENOENT
-          ? new SourceException(Code.GONE, "Volume " + volume + ": there is no device " + path, e)
-          : Errors.device(volume, e);
-    }
   }
 
   private static SourceException notTracked(String volume, ErrnoException e) {

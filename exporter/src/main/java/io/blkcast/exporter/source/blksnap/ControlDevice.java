@@ -3,6 +3,8 @@ package io.blkcast.exporter.source.blksnap;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -10,7 +12,12 @@ import java.util.UUID;
 final class ControlDevice implements AutoCloseable {
 
   /** Version of the interface. */
-  record Version(int major, int minor, int revision, int build) {}
+  record Version(int major, int minor, int revision, int build) {
+    @Override
+    public String toString() {
+      return major + "." + minor + "." + revision + "." + build;
+    }
+  }
 
   /** Use of a difference storage, bytes; {@code error} is a positive errno or 0. */
   record Usage(long limitBytes, long allocatedBytes, long usedBytes, int error) {}
@@ -81,6 +88,30 @@ final class ControlDevice implements AutoCloseable {
    */
   void subscribeToDevices() throws ErrnoException {
     withId(Abi.SUBSCRIBE, DEVICES, "subscribe to the events of devices ");
+  }
+
+  /** All snapshots that the module holds, whoever made them. */
+  List<UUID> collect() throws ErrnoException {
+    for (int room = 16; ; ) {
+      ByteBuffer ids = Abi.argument(room * Abi.UUID_SIZE);
+      ByteBuffer collect = Abi.argument(Abi.COLLECT_SIZE);
+      collect.putInt(0, room).putLong(Abi.COLLECT_IDS, Libc.address(ids));
+      try {
+        Libc.ioctl(fd, Abi.SNAPSHOT_COLLECT, collect, "list the snapshots");
+      } catch (ErrnoException e) {
+        if (e.errno() != ErrnoException.ENODATA) {
+          throw e;
+        }
+        room = Math.max(2 * room, collect.getInt(0));
+        continue;
+      }
+      java.lang.ref.Reference.reachabilityFence(ids);
+      List<UUID> snapshots = new ArrayList<>();
+      for (int i = 0; i < Math.min(room, collect.getInt(0)); i++) {
+        snapshots.add(Abi.uuid(ids, i * Abi.UUID_SIZE));
+      }
+      return snapshots;
+    }
   }
 
   Usage usage(UUID snapshot) throws ErrnoException {

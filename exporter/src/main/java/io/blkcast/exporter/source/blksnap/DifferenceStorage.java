@@ -11,26 +11,23 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Where snapshots keep overwritten data: as configured, else a directory on a filesystem that is
- * not part of the snapshot, else memory within a share. What was chosen and why is logged.
+ * not part of the snapshot, else memory within a share.
  *
  * @param path configured directory, file or block device
  * @param limitBytes configured limit
+ * @param mostBytes what the limit may be raised to after a storage that ran full; empty for the
+ *     limit, or for the free space where no limit is configured
  */
-public record DifferenceStorage(Optional<String> path, OptionalLong limitBytes) {
-
-  private static final Logger log = LoggerFactory.getLogger(DifferenceStorage.class);
+public record DifferenceStorage(
+    Optional<String> path, OptionalLong limitBytes, OptionalLong mostBytes) {
 
   /** Directories tried in turn where none is configured; the module makes an unnamed file there. */
-  private static final List<String> CANDIDATES =
-      List.of("/var/lib/blkcast", "/var/tmp", "/var/lib");
+  static final List<String> CANDIDATES = List.of("/var/lib/blkcast", "/var/tmp", "/var/lib");
 
-  private static final String MEMORY = "/dev/shm";
+  static final String MEMORY = "/dev/shm";
 
   /** Share of a filesystem's free space that a storage takes unless configured: 1/2. */
   private static final int FREE_SHARE = 2;
@@ -41,130 +38,104 @@ public record DifferenceStorage(Optional<String> path, OptionalLong limitBytes) 
   /** Below this a storage is not worth having: a few seconds of a busy disk. */
   private static final long LEAST_BYTES = 64L << 20;
 
-  /** A storage to create a snapshot with. */
-  record Place(String path, long limitBytes) {}
+  /**
+   * A storage to create a snapshot with.
+   *
+   * @param path of a directory, file or block device
+   * @param limitBytes for now
+   * @param mostBytes to which the limit may be raised
+   * @param reason why this one, for people
+   */
+  record Place(String path, long limitBytes, long mostBytes, String reason) {
+
+    /** With the limit doubled so many times, as far as it may. */
+    Place doubled(int times) {
+      long limit = limitBytes;
+      for (int i = 0; i < times && limit < mostBytes; i++) {
+        limit = Math.min(mostBytes, 2 * limit);
+      }
+      return new Place(path, limit, mostBytes, reason);
+    }
+  }
 
   /**
    * Chooses for a snapshot of the devices.
    *
+   * @param devices names under /sys/class/block
    * @throws SourceException {@code NO_SPACE} where nothing fits
    */
-  Place choose(List<String> devices) throws SourceException {
+  Place choose(List<String> devices, StorageHost host) throws SourceException {
     if (path.isPresent()) {
-      return new Place(path.get(), limit(path.get(), FREE_SHARE));
+      return limited(path.get(), space(path.get(), host), FREE_SHARE, "configured");
     }
     Set<String> taken = new HashSet<>();
-    for (String device : devices) {
-      taken.addAll(disksUnder(sysName(device)));
-    }
+    devices.forEach(device -> taken.addAll(host.disksUnder(device)));
+    List<String> passed = new ArrayList<>();
     for (String candidate : CANDIDATES) {
-      if (!Files.isDirectory(Path.of(candidate))) {
-        continue;
-      }
-      Optional<String> under = deviceOf(candidate);
+      Optional<String> under = host.deviceOf(Path.of(candidate));
       if (under.isEmpty()) {
-        continue; // not on a block device: the module could not open files there directly
+        continue; // Not there, or on no block device: the module needs one below its files.
       }
-      Set<String> disks = disksUnder(under.get());
+      Set<String> disks = host.disksUnder(under.get());
       disks.retainAll(taken);
-      long limit = limit(candidate, FREE_SHARE);
-      if (disks.isEmpty() && limit >= LEAST_BYTES) {
-        log.info(
-            "difference storage: {} on {}, up to {} MiB: not part of the snapshot",
-            candidate,
-            under.get(),
-            limit >> 20);
-        return new Place(candidate, limit);
-      }
-    }
-    long limit = Math.min(limit(MEMORY, 1), availableMemory() / MEMORY_SHARE);
-    if (limit < LEAST_BYTES) {
-      throw new SourceException(
-          Code.NO_SPACE,
-          "No place for the difference storage: every filesystem tried is on a disk of the snapshot or"
-              + " full, and memory is short. Set differenceStorage.path to a directory on another disk");
-    }
-    log.info(
-        "difference storage: memory, up to {} MiB: no filesystem outside the snapshot was found;"
-            + " set differenceStorage.path for more",
-        limit >> 20);
-    return new Place(MEMORY, limit);
-  }
-
-  private long limit(String place, int share) throws SourceException {
-    if (limitBytes.isPresent()) {
-      return limitBytes.getAsLong();
-    }
-    try {
-      Path file = Path.of(place);
-      if (Files.isDirectory(file)) {
-        return Files.getFileStore(file).getUsableSpace() / share;
-      }
-      return Files.isRegularFile(file) ? Files.size(file) : blockDeviceBytes(sysName(place));
-    } catch (IOException e) {
-      throw new SourceException(
-          Code.NO_SPACE,
-          "The difference storage " + place + " cannot be used: " + e.getMessage(),
-          e);
-    }
-  }
-
-  /** Name under /sys/class/block of the device on which a path's filesystem lies. */
-  private static Optional<String> deviceOf(String path) {
-    try {
-      String name = Files.getFileStore(Path.of(path)).name();
-      return name.startsWith("/dev/") ? Optional.of(sysName(name)) : Optional.empty();
-    } catch (IOException e) {
-      return Optional.empty();
-    }
-  }
-
-  private static String sysName(String device) {
-    try {
-      return Path.of(device).toRealPath().getFileName().toString();
-    } catch (IOException e) {
-      return Path.of(device).getFileName().toString();
-    }
-  }
-
-  /** The device itself and all that it stands on: its disk, and the members of a stacked device. */
-  private static Set<String> disksUnder(String name) {
-    Set<String> found = new HashSet<>();
-    List<String> open = new ArrayList<>(List.of(name));
-    while (!open.isEmpty()) {
-      String next = open.remove(open.size() - 1);
-      if (!found.add(next)) {
+      if (!disks.isEmpty()) {
+        passed.add(candidate + " lies on " + under.get() + ", part of the snapshot");
         continue;
       }
-      Path sys = Path.of("/sys/class/block", next);
-      try {
-        if (Files.exists(sys.resolve("partition"))) {
-          open.add(sys.toRealPath().resolve("..").normalize().getFileName().toString());
-        }
-        try (Stream<Path> slaves = Files.list(sys.resolve("slaves"))) {
-          slaves.forEach(slave -> open.add(slave.getFileName().toString()));
-        }
-      } catch (IOException e) {
-        // A device without members, or one that is going away.
+      long space = space(candidate, host);
+      if (space / FREE_SHARE < LEAST_BYTES) {
+        passed.add(candidate + " has " + (space >> 20) + " MiB free only");
+        continue;
       }
+      String reason = "on " + under.get() + ", which is not part of the snapshot";
+      return limited(candidate, space, FREE_SHARE, reason);
     }
-    return found;
+    String why = passed.isEmpty() ? "no filesystem on a disk was found" : String.join("; ", passed);
+    long memory = Math.min(memorySpace(host), host.availableMemory() / MEMORY_SHARE);
+    if (memory < LEAST_BYTES) {
+      throw new SourceException(
+          Code.NO_SPACE,
+          "No place for the difference storage: "
+              + why
+              + "; and only "
+              + (memory >> 20)
+              + " MiB of memory could be spared. Set differenceStorage.path to a directory on another"
+              + " disk");
+    }
+    return limited(MEMORY, memory, 1, "memory, as " + why);
   }
 
-  private static long blockDeviceBytes(String name) throws IOException {
-    return Long.parseLong(Files.readString(Path.of("/sys/class/block", name, "size")).trim())
-        * Abi.SECTOR;
+  private Place limited(String place, long space, int share, String reason) {
+    long limit = limitBytes.orElse(space / share);
+    long most = mostBytes.orElse(limit);
+    return new Place(place, limit, Math.max(limit, most), reason);
   }
 
-  private static long availableMemory() {
-    try (Stream<String> lines = Files.lines(Path.of("/proc/meminfo"))) {
-      return lines
-          .filter(line -> line.startsWith("MemAvailable:"))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
-          .findFirst()
-          .orElse(0);
+  private static long memorySpace(StorageHost host) {
+    try {
+      return host.files().usable(Path.of(MEMORY));
     } catch (IOException e) {
       return 0;
+    }
+  }
+
+  private static long space(String place, StorageHost host) throws SourceException {
+    try {
+      Path file = Path.of(place);
+      return !Files.exists(file) || Files.isDirectory(file)
+          ? host.files().usable(file)
+          : Files.isRegularFile(file)
+              ? Files.size(file)
+              : host.deviceBytes(StorageHost.sysName(place));
+    } catch (IOException e) {
+      throw new SourceException(
+          Code.NO_SPACE,
+          "The difference storage "
+              + place
+              + " cannot be used: "
+              + e
+              + ". Set differenceStorage.path to a directory, file or block device that is there",
+          e);
     }
   }
 }

@@ -14,6 +14,8 @@ final class ErrnoException extends IOException {
   static final int EINTR = 4;
   static final int EIO = 5;
   static final int ENXIO = 6;
+  static final int EAGAIN = 11;
+  static final int ENOMEM = 12;
   static final int EACCES = 13;
   static final int EBUSY = 16;
   static final int EEXIST = 17;
@@ -35,6 +37,8 @@ final class ErrnoException extends IOException {
           Map.entry(EINTR, "EINTR"),
           Map.entry(EIO, "EIO"),
           Map.entry(ENXIO, "ENXIO"),
+          Map.entry(EAGAIN, "EAGAIN"),
+          Map.entry(ENOMEM, "ENOMEM"),
           Map.entry(EACCES, "EACCES"),
           Map.entry(EBUSY, "EBUSY"),
           Map.entry(EEXIST, "EEXIST"),

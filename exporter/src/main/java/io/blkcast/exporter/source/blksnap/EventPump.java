@@ -64,8 +64,13 @@ final class EventPump {
         source, control, true, ControlDevice.DEVICES, List.of(), "blksnap-events-devices");
   }
 
-  void close() {
+  /** Makes the thread end at its next wake-up, without waiting for it. */
+  void stop() {
     closed = true;
+  }
+
+  void close() {
+    stop();
     try {
       if (Thread.currentThread() != thread) {
         thread.join();

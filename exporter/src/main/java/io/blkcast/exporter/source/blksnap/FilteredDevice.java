@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A block device as its filter sees it. The device is opened for each call and closed again: an
@@ -28,15 +29,20 @@ final class FilteredDevice {
    */
   record SnapshotInfo(int error, String imagePath) {}
 
+  /** Figures of the device: bytes copied aside for the current snapshot, and released from it. */
+  record Figures(long copiedBytes, long releasedBytes) {}
+
   private final String path;
-  private final Generation generation;
+
+  /** Null until the kernel was asked, which needs the device. */
+  private volatile @Nullable Generation generation;
 
   /** Device number when the node was last seen: the node of a removed device is gone. */
   private volatile long number;
 
-  FilteredDevice(String path, Generation generation) {
+  /** The device need not be there yet. */
+  FilteredDevice(String path) {
     this.path = path;
-    this.generation = generation;
     number();
   }
 
@@ -62,37 +68,64 @@ final class FilteredDevice {
         | ((minor & 0xffffff00L) << 12);
   }
 
+  /** As the C library's macro. */
+  static int major(long number) {
+    return (int) (((number >>> 8) & 0xfff) | ((number >>> 32) & 0xfffff000L));
+  }
+
+  /** As the C library's macro. */
+  static int minor(long number) {
+    return (int) ((number & 0xff) | ((number >>> 12) & 0xffffff00L));
+  }
+
   /**
-   * Finds out which numbers the kernel knows: one that does not know the second generation's
-   * control number answers ENOTTY, one that does complains of a missing filter or answers.
+   * Which numbers the kernel knows, found out at the first use: one that does not know the second
+   * generation's control number answers ENOTTY, one that does complains of a missing filter or
+   * answers.
    */
-  static Generation detect(String path) throws ErrnoException {
+  Generation generation() throws ErrnoException {
+    Generation known = generation;
+    if (known != null) {
+      return known;
+    }
+    Generation found = Generation.SECOND;
     try {
-      new FilteredDevice(path, Generation.SECOND)
-          .control(Abi.CBTINFO, Abi.argument(Abi.CBTINFO_SIZE));
+      control(Generation.SECOND, Abi.CBTINFO, Abi.argument(Abi.CBTINFO_SIZE));
     } catch (ErrnoException e) {
       if (e.errno() == ErrnoException.ENOTTY) {
-        return Generation.FIRST;
-      }
-      if (e.errno() != ErrnoException.ENOENT && e.errno() != ErrnoException.EINVAL) {
+        found = Generation.FIRST;
+      } else if (e.errno() != ErrnoException.ENOENT && e.errno() != ErrnoException.EINVAL) {
         throw e;
       }
     }
-    return Generation.SECOND;
+    generation = found;
+    return found;
   }
 
-  /** Attaches the filter; EALREADY where it is attached, EBUSY where another is. */
-  void attach() throws ErrnoException {
-    boolean second = generation == Generation.SECOND;
-    onDevice(
-        second ? Abi.BLKFILTER_ATTACH : Abi.BLKFILTER_ATTACH_V1,
-        Abi.named(second ? Abi.ATTACH_SIZE : Abi.BLKFILTER_NAME_LENGTH),
-        "attach to");
+  /**
+   * Attaches the filter; EALREADY where it is attached, EBUSY where another is.
+   *
+   * @param wholeDisk whether to cover what is written to the disk's partitions as well; only where
+   *     the module can
+   */
+  void attach(boolean wholeDisk) throws ErrnoException {
+    if (generation() == Generation.FIRST) {
+      onDevice(Abi.BLKFILTER_ATTACH_V1, Abi.named(Abi.BLKFILTER_NAME_LENGTH), "attach to");
+      return;
+    }
+    ByteBuffer attach = Abi.named(Abi.ATTACH_SIZE);
+    ByteBuffer options = Abi.argument(Abi.ATTACH_OPTIONS_SIZE).putInt(0, Abi.ATTACH_WHOLE_DISK);
+    if (wholeDisk) {
+      attach.putLong(Abi.ATTACH_OPT, Libc.address(options));
+      attach.putInt(Abi.ATTACH_OPTLEN, options.capacity());
+    }
+    onDevice(Abi.BLKFILTER_ATTACH, attach, "attach to");
+    java.lang.ref.Reference.reachabilityFence(options);
   }
 
   void detach() throws ErrnoException {
     onDevice(
-        generation == Generation.SECOND ? Abi.BLKFILTER_DETACH : Abi.BLKFILTER_DETACH_V1,
+        generation() == Generation.SECOND ? Abi.BLKFILTER_DETACH : Abi.BLKFILTER_DETACH_V1,
         Abi.named(Abi.BLKFILTER_NAME_LENGTH),
         "detach from");
   }
@@ -173,13 +206,34 @@ final class FilteredDevice {
     control(Abi.THRESHOLD, Abi.argument(Abi.THRESHOLD_SIZE).putLong(0, changedBytes));
   }
 
+  /** Counts a range as changed. Bytes, multiples of 512. */
+  void dirty(long offset, long length) throws ErrnoException {
+    ByteBuffer range = Abi.argument(Abi.RANGE_SIZE);
+    range.putLong(0, offset / Abi.SECTOR).putLong(8, length / Abi.SECTOR);
+    ByteBuffer dirty = Abi.argument(Abi.CBTDIRTY_SIZE).putInt(0, 1);
+    control(Abi.CBTDIRTY, dirty.putLong(Abi.CBTDIRTY_RANGES, Libc.address(range)));
+    java.lang.ref.Reference.reachabilityFence(range);
+  }
+
+  /** Only where the module has them, by its features. */
+  Figures figures() throws ErrnoException {
+    ByteBuffer stat = Abi.argument(Abi.DEVICE_STAT_SIZE);
+    control(Abi.STAT, stat);
+    return new Figures(
+        stat.getLong(Abi.DEVICE_STAT_COPIED), stat.getLong(Abi.DEVICE_STAT_RELEASED));
+  }
+
   private int control(int command, ByteBuffer argument) throws ErrnoException {
+    return control(generation(), command, argument);
+  }
+
+  private int control(Generation known, int command, ByteBuffer argument) throws ErrnoException {
     ByteBuffer ctl = Abi.named(Abi.CTL_SIZE);
     ctl.putInt(Abi.CTL_CMD, command).putInt(Abi.CTL_OPTLEN, argument.capacity());
     ctl.putLong(Abi.CTL_OPT, Libc.address(argument));
     int result =
         onDevice(
-            generation == Generation.SECOND ? Abi.BLKFILTER_CTL : Abi.BLKFILTER_CTL_V1,
+            known == Generation.SECOND ? Abi.BLKFILTER_CTL : Abi.BLKFILTER_CTL_V1,
             ctl,
             "blksnap command " + command + " on");
     java.lang.ref.Reference.reachabilityFence(argument);
@@ -187,7 +241,15 @@ final class FilteredDevice {
   }
 
   private int onDevice(int request, ByteBuffer argument, String purpose) throws ErrnoException {
-    int fd = Libc.open(path, Libc.O_RDONLY, "open");
+    int fd;
+    try {
+      fd = Libc.open(path, Libc.O_RDONLY, "open");
+    } catch (ErrnoException e) {
+      // To those above, ENOENT means that there is no filter: this is no device.
+      throw e.errno() == ErrnoException.ENOENT
+          ? new ErrnoException("open " + path, ErrnoException.ENODEV)
+          : e;
+    }
     try {
       return Libc.ioctl(fd, request, argument, purpose + " " + path);
     } finally {

@@ -2,9 +2,13 @@ package io.blkcast.exporter.source.blksnap;
 
 import com.sun.jna.Native;
 import com.sun.jna.Pointer;
+import io.vertx.core.Context;
 import java.nio.ByteBuffer;
 
-/** The system calls that the JDK does not offer. */
+/**
+ * The system calls that the JDK does not offer. Each may wait for the kernel as long as it likes,
+ * so none runs on an event loop: there it throws IllegalStateException, a fault of the caller's.
+ */
 final class Libc {
 
   static final int O_RDONLY = 0;
@@ -28,6 +32,7 @@ final class Libc {
 
   /** Opens a file; the descriptor is closed on exec. */
   static int open(String path, int flags, String purpose) throws ErrnoException {
+    refuseOnEventLoop(purpose);
     return (int) checked(open(path, flags | O_CLOEXEC), purpose + " " + path);
   }
 
@@ -38,6 +43,7 @@ final class Libc {
 
   /** An ioctl whose argument is the buffer's memory from its start. Returns what the kernel did. */
   static int ioctl(int fd, int request, ByteBuffer argument, String purpose) throws ErrnoException {
+    refuseOnEventLoop(purpose);
     int result = ioctl(fd, request & 0xffffffffL, address(argument));
     java.lang.ref.Reference.reachabilityFence(argument);
     return (int) checked(result, purpose);
@@ -50,6 +56,7 @@ final class Libc {
    */
   static int pread(int fd, ByteBuffer buffer, int at, int count, long offset, String purpose)
       throws ErrnoException {
+    refuseOnEventLoop(purpose);
     long result = pread(fd, address(buffer) + at, count, offset);
     java.lang.ref.Reference.reachabilityFence(buffer);
     return (int) checked(result, purpose);
@@ -58,6 +65,12 @@ final class Libc {
   /** Address of a direct buffer's first byte, position 0. */
   static long address(ByteBuffer direct) {
     return Pointer.nativeValue(Native.getDirectBufferPointer(direct));
+  }
+
+  private static void refuseOnEventLoop(String purpose) {
+    if (Context.isOnEventLoopThread()) {
+      throw new IllegalStateException(purpose + ": would block the event loop");
+    }
   }
 
   private static long checked(long result, String purpose) throws ErrnoException {

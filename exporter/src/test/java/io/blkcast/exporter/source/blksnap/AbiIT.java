@@ -47,6 +47,19 @@ class AbiIT {
     ours.put("offsetof(struct blksnap_cbtmap, offset)", 0);
     ours.put("offsetof(struct blksnap_cbtmap, length)", Abi.CBTMAP_LENGTH);
     ours.put("offsetof(struct blksnap_cbtmap, buffer)", Abi.CBTMAP_BUFFER);
+    ours.put("sizeof(struct blksnap_attach_opt)", Abi.ATTACH_OPTIONS_SIZE);
+    ours.put("BLKSNAP_ATTACH_WHOLE_DISK", Abi.ATTACH_WHOLE_DISK);
+    ours.put("BLKFILTER_CTL_BLKSNAP_CBTDIRTY", Abi.CBTDIRTY);
+    ours.put("sizeof(struct blksnap_cbtdirty)", Abi.CBTDIRTY_SIZE);
+    ours.put("offsetof(struct blksnap_cbtdirty, dirty_sectors)", Abi.CBTDIRTY_RANGES);
+    ours.put("sizeof(struct blksnap_sectors)", Abi.RANGE_SIZE);
+    ours.put("offsetof(struct blksnap_sectors, count)", 8);
+    ours.put("BLKFILTER_CTL_BLKSNAP_STAT", Abi.STAT);
+    ours.put("sizeof(struct blksnap_device_stat)", Abi.DEVICE_STAT_SIZE);
+    ours.put("offsetof(struct blksnap_device_stat, copied_bytes)", Abi.DEVICE_STAT_COPIED);
+    ours.put("offsetof(struct blksnap_device_stat, released_bytes)", Abi.DEVICE_STAT_RELEASED);
+    ours.put("sizeof(struct blksnap_snapshot_array)", Abi.COLLECT_SIZE);
+    ours.put("offsetof(struct blksnap_snapshot_array, ids)", Abi.COLLECT_IDS);
     ours.put("BLKFILTER_CTL_BLKSNAP_SNAPSHOTADD", Abi.SNAPSHOTADD);
     ours.put("sizeof(struct blksnap_snapshotadd)", Abi.UUID_SIZE);
     ours.put("BLKFILTER_CTL_BLKSNAP_SNAPSHOTINFO", Abi.SNAPSHOTINFO);
@@ -101,6 +114,9 @@ class AbiIT {
 
     ours.put("BLKSNAP_FEATURE_EPOCH", (int) Abi.FEATURE_EPOCH);
     ours.put("BLKSNAP_FEATURE_RELEASE", (int) Abi.FEATURE_RELEASE);
+    ours.put("BLKSNAP_FEATURE_SMALL_COPY", (int) Abi.FEATURE_SMALL_COPY);
+    ours.put("BLKSNAP_FEATURE_POLL", (int) Abi.FEATURE_POLL);
+    ours.put("BLKSNAP_FEATURE_WHOLE_DISK", (int) Abi.FEATURE_WHOLE_DISK);
     ours.put("BLKSNAP_FEATURE_WATERMARK", (int) Abi.FEATURE_WATERMARK);
     ours.put("BLKSNAP_FEATURE_DEVICE_EVENTS", (int) Abi.FEATURE_DEVICE_EVENTS);
     ours.put("BLKSNAP_FEATURE_STAT", (int) Abi.FEATURE_STAT);

@@ -72,8 +72,10 @@ class BlksnapSourceContract extends ChangeSourceContract {
                       device,
                       0,
                       new DifferenceStorage(
-                          Optional.of(directory.toString()), OptionalLong.of(storageLimit)))));
-      source = new BlksnapSource(volumes);
+                          Optional.of(directory.toString()),
+                          OptionalLong.of(storageLimit),
+                          OptionalLong.empty()))));
+      source = new BlksnapSource(volumes, directory.resolve("state"));
     }
 
     @Override
@@ -144,6 +146,11 @@ class BlksnapSourceContract extends ChangeSourceContract {
         run("losetup", "--detach", device.getValue());
         Files.delete(directory.resolve(device.getKey()));
       }
+      Path state = directory.resolve("state");
+      for (Path file : List.of(state.resolve("blksnap.lock"), state.resolve("blksnap.snapshots"))) {
+        Files.deleteIfExists(file);
+      }
+      Files.delete(state);
       Files.delete(directory);
     }
 
