@@ -48,6 +48,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -64,6 +65,11 @@ final class RunningExporter implements Exporter {
 
   private static final long API_GRACE_S = 2;
 
+  /** Peers as health and metrics call them. */
+  private static final String KAFKA = "kafka";
+
+  private static final String REGISTRY = "schemaRegistry";
+
   private final Vertx vertx;
   private final ExporterConfig config;
   private final Disks disks;
@@ -76,7 +82,7 @@ final class RunningExporter implements Exporter {
   private final SignalListener signals;
   private final List<VolumeMachine> volumes = new ArrayList<>();
   private final List<HttpServer> servers = new ArrayList<>();
-  private @Nullable BrokerProbe probe;
+  private final Map<String, Probe> probes = new ConcurrentHashMap<>();
   private @Nullable Future<Void> closing;
 
   private RunningExporter(
@@ -107,7 +113,8 @@ final class RunningExporter implements Exporter {
             publishing,
             config.volumes().stream().map(RunningExporter::publishing).toList(),
             Clock.systemUTC());
-    this.signals = new SignalListener(publishing, Instant.now(), this::signalled);
+    this.signals =
+        new SignalListener(publishing, publishers.codec(), Instant.now(), this::signalled);
     meterMemory();
   }
 
@@ -182,8 +189,13 @@ final class RunningExporter implements Exporter {
   private Future<Void> assemble() {
     return deployVolumes()
         .compose(ignored -> disks.serve())
-        .compose(ignored -> deploy(loop -> new BrokerProbe(loop, publishers), BrokerProbe::close))
-        .compose(this::listen)
+        .compose(ignored -> watch(KAFKA, publishers::check))
+        .compose(
+            ignored ->
+                publishers.hasRegistry()
+                    ? watch(REGISTRY, publishers::checkRegistry)
+                    : Future.succeededFuture())
+        .compose(ignored -> listen())
         .map(
             ignored -> {
               disks.source().listen(this::happened);
@@ -194,9 +206,26 @@ final class RunningExporter implements Exporter {
             });
   }
 
-  private Future<Void> listen(BrokerProbe brokers) {
-    probe = brokers;
-    brokers.start();
+  /** Asks a peer for a sign of life from now on, for health and metrics. */
+  private Future<Void> watch(String peer, Loop.Action question) {
+    return this.<Probe>deploy(loop -> new Probe(loop, peer, question), Probe::close)
+        .map(
+            probe -> {
+              probes.put(peer, probe);
+              probe.start();
+              Gauge.builder("blkcast.reachable", probe, p -> p.problem().isEmpty() ? 1 : 0)
+                  .description("Whether a peer answers")
+                  .tag("peer", peer)
+                  .register(meters);
+              return null;
+            });
+  }
+
+  private Optional<String> problem(String peer) {
+    return Optional.ofNullable(probes.get(peer)).flatMap(Probe::problem);
+  }
+
+  private Future<Void> listen() {
     HostPort api = config.http();
     HostPort management = config.management();
     return new ApiServer(vertx, volumes)
@@ -204,7 +233,8 @@ final class RunningExporter implements Exporter {
         .onSuccess(servers::add)
         .compose(
             ignored ->
-                new ManagementServer(vertx, volumes, meters, brokers::problem)
+                new ManagementServer(
+                        vertx, volumes, meters, () -> problem(KAFKA), () -> problem(REGISTRY))
                     .listen(management.host(), management.port()))
         .onSuccess(servers::add)
         .mapEmpty();

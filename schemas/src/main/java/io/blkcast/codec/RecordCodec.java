@@ -42,6 +42,18 @@ public final class RecordCodec {
   }
 
   /**
+   * Makes the framing of every record of these topics known, so that a schema registry is not
+   * needed for them any more. Does nothing without one.
+   *
+   * @throws CodecException where the schema registry fails or refuses a schema
+   */
+  public void prepare(TopicNames topics) {
+    topics
+        .records()
+        .forEach((topic, schemas) -> schemas.forEach(schema -> framing.header(topic, schema)));
+  }
+
+  /**
    * Encodes a record for a topic. For the chunks of an increment {@link #chunkEncoder} is faster.
    *
    * @throws CodecException where a schema registry is needed and fails

@@ -13,20 +13,25 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.avro.Schema;
+import org.apache.avro.SchemaCompatibility;
 import org.apache.avro.SchemaParseException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The two calls of Confluent's registry API that a codec needs; other registries offer it too.
- * Keeps no state: what was learnt is kept by the framing, and stays known while the registry is
- * down. Thread-safe; calls block for at most the timeout.
+ * The calls of Confluent's registry API that a codec needs; other registries offer it too. Keeps no
+ * state: what was learnt is kept by the framing, and stays known while the registry is down.
+ * Thread-safe; calls block for at most the timeout.
  */
 public final class SchemaRegistryClient {
 
   private static final String MEDIA_TYPE = "application/vnd.schemaregistry.v1+json";
   private static final Duration TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration CHECK_TIMEOUT = Duration.ofSeconds(3);
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final HttpClient http = HttpClient.newBuilder().connectTimeout(TIMEOUT).build();
@@ -67,19 +72,69 @@ public final class SchemaRegistryClient {
    *     REGISTRY_DENIED}, {@code REGISTRY_UNAVAILABLE}
    */
   int register(String subject, String schema) {
-    String path = "/subjects/" + URLEncoder.encode(subject, StandardCharsets.UTF_8) + "/versions";
     String body = JsonNodeFactory.instance.objectNode().put("schema", schema).toString();
-    JsonNode id =
-        call(
-                request(path)
-                    .header("Content-Type", MEDIA_TYPE)
-                    .POST(HttpRequest.BodyPublishers.ofString(body)),
-                "registering " + subject)
-            .path("id");
+    HttpRequest.Builder request =
+        request(versions(subject))
+            .header("Content-Type", MEDIA_TYPE)
+            .POST(HttpRequest.BodyPublishers.ofString(body));
+    JsonNode id;
+    try {
+      id = call(request, "registering " + subject).path("id");
+    } catch (CodecException e) {
+      if (e.code() != CodecException.Code.INCOMPATIBLE) {
+        throw e;
+      }
+      throw new CodecException(e.code(), e.getMessage() + difference(subject, schema), e);
+    }
     if (!id.isInt()) {
       throw unavailable("registering " + subject, "answer without an id", null);
     }
     return id.intValue();
+  }
+
+  private static String versions(String subject) {
+    return "/subjects/" + URLEncoder.encode(subject, StandardCharsets.UTF_8) + "/versions";
+  }
+
+  /** What stands between our schema and the newest of the subject, as far as it can be told. */
+  private String difference(String subject, String schema) {
+    JsonNode latest;
+    Schema theirs;
+    try {
+      latest = call(request(versions(subject) + "/latest").GET(), "looking up " + subject);
+      theirs = new Schema.Parser().parse(latest.path("schema").asText());
+    } catch (CodecException | SchemaParseException e) {
+      return "; " + e.getMessage();
+    }
+    Schema ours = new Schema.Parser().parse(schema);
+    String unread =
+        Stream.of(incompatibilities(ours, theirs), incompatibilities(theirs, ours))
+            .flatMap(List::stream)
+            .distinct()
+            .collect(Collectors.joining("; "));
+    return " (its version "
+        + latest.path("version").asText()
+        + (unread.isEmpty() ? " can be read with ours and ours with it" : " differs: " + unread)
+        + "). Delete or rename what others registered there, relax the subject's compatibility"
+        + " level, or give blkcast another topics.prefix";
+  }
+
+  private static List<String> incompatibilities(Schema reader, Schema writer) {
+    return SchemaCompatibility.checkReaderWriterCompatibility(reader, writer)
+        .getResult()
+        .getIncompatibilities()
+        .stream()
+        .map(i -> i.getType() + " at " + i.getLocation() + ": " + i.getMessage())
+        .toList();
+  }
+
+  /**
+   * Asks the registry for a sign of life.
+   *
+   * @throws CodecException {@code REGISTRY_UNAVAILABLE}, {@code REGISTRY_DENIED}
+   */
+  public void check() {
+    call(request("/schemas/types").timeout(CHECK_TIMEOUT).GET(), "asking for a sign of life");
   }
 
   /**

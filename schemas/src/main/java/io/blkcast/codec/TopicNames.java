@@ -1,7 +1,18 @@
 package io.blkcast.codec;
 
+import io.blkcast.schema.ChangedExtents;
+import io.blkcast.schema.Checkpoint;
+import io.blkcast.schema.DataChunk;
+import io.blkcast.schema.IncrementAborted;
+import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.schema.IncrementStarted;
+import io.blkcast.schema.Signal;
+import io.blkcast.schema.VolumeEvent;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
+import org.apache.avro.Schema;
 
 /**
  * The names of the topics, which share a prefix.
@@ -67,5 +78,21 @@ public record TopicNames(String prefix) {
 
   public List<String> all() {
     return List.of(increments(), extents(), chunks(), events(), checkpoints(), signals());
+  }
+
+  /** What each topic carries: by name of the topic, the schemas of its records. */
+  public Map<String, List<Schema>> records() {
+    Schema committed = IncrementCommitted.getClassSchema();
+    Schema aborted = IncrementAborted.getClassSchema();
+    Map<String, List<Schema>> records = new LinkedHashMap<>();
+    records.put(increments(), List.of(committed, aborted));
+    records.put(extents(), List.of(ChangedExtents.getClassSchema()));
+    records.put(
+        chunks(),
+        List.of(IncrementStarted.getClassSchema(), DataChunk.getClassSchema(), committed, aborted));
+    records.put(events(), List.of(VolumeEvent.getClassSchema()));
+    records.put(checkpoints(), List.of(Checkpoint.getClassSchema()));
+    records.put(signals(), List.of(Signal.getClassSchema()));
+    return records;
   }
 }

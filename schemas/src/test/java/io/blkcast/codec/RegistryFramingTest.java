@@ -77,6 +77,25 @@ class RegistryFramingTest {
   }
 
   @Test
+  void onceAllIsPreparedTheRegistryIsNotAskedAgain() {
+    TopicNames topics = TopicNames.defaults();
+    codec.prepare(topics);
+    assertThat(registry.subjects.keySet())
+        .containsExactlyInAnyOrderElementsOf(
+            topics.records().entrySet().stream()
+                .flatMap(
+                    topic ->
+                        topic.getValue().stream()
+                            .map(schema -> topic.getKey() + "-" + schema.getFullName()))
+                .toList());
+    int asked = registry.requests;
+    codec.prepare(topics);
+    byte[] value = codec.encode(topics.signals(), Samples.signal());
+    assertThat(codec.decode(ByteBuffer.wrap(value))).isEqualTo(Samples.signal());
+    assertThat(registry.requests).isEqualTo(asked);
+  }
+
+  @Test
   void refusalsOfTheRegistryAreToldApart() {
     registry.answerWith = 401;
     assertFails(Code.REGISTRY_DENIED, () -> codec.encode("t", Samples.signal()));

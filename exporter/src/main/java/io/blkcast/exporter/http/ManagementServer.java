@@ -17,7 +17,8 @@ import java.util.function.Supplier;
 
 /**
  * Health and metrics. {@code /livez} is 200 while every volume's loop answers; {@code /readyz}
- * while every volume is tracked and open at Kafka, none is stopped, and the brokers answer.
+ * while every volume is tracked and open at Kafka, none is stopped, and the brokers answer. What
+ * does not keep the exporter from its work is told as a warning.
  */
 public final class ManagementServer {
 
@@ -27,19 +28,24 @@ public final class ManagementServer {
   private final List<VolumeMachine> volumes;
   private final PrometheusMeterRegistry meters;
   private final Supplier<Optional<String>> brokerProblem;
+  private final Supplier<Optional<String>> registryProblem;
 
   /**
    * @param brokerProblem why the brokers are not to be relied on at this moment, if so
+   * @param registryProblem likewise for the schema registry, which a volume that is open needs no
+   *     more
    */
   public ManagementServer(
       Vertx vertx,
       List<VolumeMachine> volumes,
       PrometheusMeterRegistry meters,
-      Supplier<Optional<String>> brokerProblem) {
+      Supplier<Optional<String>> brokerProblem,
+      Supplier<Optional<String>> registryProblem) {
     this.vertx = vertx;
     this.volumes = volumes;
     this.meters = meters;
     this.brokerProblem = brokerProblem;
+    this.registryProblem = registryProblem;
   }
 
   /**
@@ -88,10 +94,15 @@ public final class ManagementServer {
       }
     }
     brokerProblem.get().ifPresent(problem -> reasons.put("kafka", problem));
+    JsonObject warnings = new JsonObject();
+    registryProblem.get().ifPresent(problem -> warnings.put("schemaRegistry", problem));
     ApiServer.reply(
         call,
         reasons.isEmpty() ? 200 : 503,
-        new JsonObject().put("ready", reasons.isEmpty()).put("reasons", reasons));
+        new JsonObject()
+            .put("ready", reasons.isEmpty())
+            .put("reasons", reasons)
+            .put("warnings", warnings));
   }
 
   /** Gauges read files and queues, so not on the event loop. */

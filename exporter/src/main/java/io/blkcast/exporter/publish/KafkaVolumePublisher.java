@@ -45,7 +45,9 @@ final class KafkaVolumePublisher implements VolumePublisher {
   @Override
   public Optional<Checkpoint> open() throws PublishException {
     endAttempt("reopened", "the exporter opened the volume again");
-    return transactions.takeOver(reader(publishers.connection()));
+    Connection connection = publishers.connection();
+    publishers.registerSchemas();
+    return transactions.takeOver(reader(connection));
   }
 
   @Override

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -31,6 +32,7 @@ public final class Publishers implements AutoCloseable {
   private final PublishSettings settings;
   private final Map<String, VolumeSettings> volumes = new LinkedHashMap<>();
   private final Clock clock;
+  private final Optional<SchemaRegistryClient> registry;
   private final RecordCodec codec;
   private @Nullable Connection connection;
   private boolean topicsChecked;
@@ -47,11 +49,8 @@ public final class Publishers implements AutoCloseable {
     this.settings = settings;
     volumes.forEach(volume -> this.volumes.put(volume.volume(), volume));
     this.clock = clock;
-    this.codec =
-        settings
-            .schemaRegistry()
-            .map(url -> RecordCodec.registry(new SchemaRegistryClient(url)))
-            .orElseGet(RecordCodec::singleObject);
+    this.registry = settings.schemaRegistry().map(SchemaRegistryClient::new);
+    this.codec = registry.map(RecordCodec::registry).orElseGet(RecordCodec::singleObject);
   }
 
   /**
@@ -77,6 +76,41 @@ public final class Publishers implements AutoCloseable {
       connection().admin().describeCluster().nodes().get();
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
       throw KafkaErrors.translate("asking the brokers for their nodes", e);
+    }
+  }
+
+  /** Encodes and decodes the records, in the framing that is configured. */
+  public RecordCodec codec() {
+    return codec;
+  }
+
+  /** Whether a schema registry is configured. */
+  public boolean hasRegistry() {
+    return registry.isPresent();
+  }
+
+  /**
+   * Asks the schema registry for a sign of life, if there is one; blocks for some seconds at most.
+   *
+   * @throws PublishException where there is none
+   */
+  public void checkRegistry() throws PublishException {
+    try {
+      registry.ifPresent(SchemaRegistryClient::check);
+    } catch (RuntimeException e) {
+      throw KafkaErrors.translate("the schema registry", e);
+    }
+  }
+
+  /**
+   * Registers all schemas, unless that is done. From then on an exporter does without its registry
+   * for as long as it runs.
+   */
+  void registerSchemas() throws PublishException {
+    try {
+      codec.prepare(settings.topics());
+    } catch (RuntimeException e) {
+      throw KafkaErrors.translate("registering the schemas", e);
     }
   }
 

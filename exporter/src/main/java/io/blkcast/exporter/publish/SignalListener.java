@@ -2,7 +2,6 @@ package io.blkcast.exporter.publish;
 
 import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
-import io.blkcast.codec.SchemaRegistryClient;
 import io.blkcast.schema.Signal;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -26,8 +25,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Reads the signals topic in a thread of its own, from the exporter's start on: what was asked
- * before is old. Brokers that are away are waited for; a record that is none of ours is passed
- * over.
+ * before is old. Brokers and a schema registry that are away are waited for; a record that is none
+ * of ours is passed over.
  */
 public final class SignalListener implements AutoCloseable {
 
@@ -46,16 +45,14 @@ public final class SignalListener implements AutoCloseable {
   private volatile @Nullable KafkaConsumer<byte[], byte[]> consumer;
 
   /**
+   * @param codec decodes the signals
    * @param since signals asked for before are ignored
    * @param handler called from the listener's thread; must not block
    */
-  public SignalListener(PublishSettings settings, Instant since, Consumer<Signal> handler) {
+  public SignalListener(
+      PublishSettings settings, RecordCodec codec, Instant since, Consumer<Signal> handler) {
     this.settings = settings;
-    this.codec =
-        settings
-            .schemaRegistry()
-            .map(url -> RecordCodec.registry(new SchemaRegistryClient(url)))
-            .orElseGet(RecordCodec::singleObject);
+    this.codec = codec;
     this.since = since;
     this.handler = handler;
     this.thread = new Thread(this::run, "blkcast-signals");
@@ -116,8 +113,8 @@ public final class SignalListener implements AutoCloseable {
     seek(from, partitions);
     while (closing.getCount() > 0) {
       for (ConsumerRecord<byte[], byte[]> entry : from.poll(POLL)) {
-        positions.put(new TopicPartition(entry.topic(), entry.partition()), entry.offset() + 1);
         hand(entry);
+        positions.put(new TopicPartition(entry.topic(), entry.partition()), entry.offset() + 1);
       }
     }
   }
@@ -158,6 +155,11 @@ public final class SignalListener implements AutoCloseable {
         handler.accept(signal);
       }
     } catch (CodecException e) {
+      if (e.code() == CodecException.Code.REGISTRY_UNAVAILABLE
+          || e.code() == CodecException.Code.REGISTRY_DENIED) {
+        // It may well be a signal: it is read again until the registry tells.
+        throw e;
+      }
       LOG.warn("{} cannot be read, passed over: {}", place, e.getMessage());
     }
   }
