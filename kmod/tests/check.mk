@@ -4,6 +4,8 @@
 #   make check KERNEL=6.1|6.12|sanitizer [TESTS="glob ..."] [SMP=2] [JOBS=1] [V=1]
 #   make check-long ...		the tests that take longer
 #   make bench KERNEL=...	measurements, in instructions
+#   make e2e KERNEL=6.1|6.12	exporter in the VM, broker and replicators outside; `mvn package` before
+#   make e2e-long ...		the same over and over
 #   make vm KERNEL=...		a shell in the VM
 #   make sanitizer-kernel	builds the kernel with KASAN, lockdep, kmemleak ...
 #   SEED=N STEPS=N		for the random tests
@@ -25,10 +27,16 @@ check-long:
 bench:
 	@$(run_tests) --bench $(foreach t,$(TESTS),'$(t)')
 
+e2e:
+	@python3 $(TOP)tests/e2e/run.py --kernel $(KERNEL) $(if $(STEPS),--steps $(STEPS))
+
+e2e-long:
+	@python3 $(TOP)tests/e2e/run.py --kernel $(KERNEL) --rounds $(or $(ROUNDS),5)
+
 vm:
 	@$(run_tests) --shell
 
 sanitizer-kernel:
 	$(TOP)tests/sanitizer-kernel.sh
 
-.PHONY: check check-long bench vm sanitizer-kernel
+.PHONY: check check-long bench e2e e2e-long vm sanitizer-kernel

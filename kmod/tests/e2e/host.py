@@ -1,25 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What runs outside of the VM: a broker, replicators, and the look at replicas."""
+"""What runs outside of the VM: a broker and replicators; and the exporter's API as seen from here."""
 
 import json
 import os
-import shutil
 import socket
 import subprocess
-import sys
-import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "harness"))
-
-from guest import GATEWAY, Failed
-from kernel import Missing
-
-ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
-LIB = os.path.join(ROOT, "consumers", "quickstart", "target", "lib")
-BUILD = os.path.join(ROOT, "kmod", "build")
+import app
+import proof
+from guest import GATEWAY
+from proof import Failed, run
 
 
 def free_port():
@@ -28,18 +22,9 @@ def free_port():
         return s.getsockname()[1]
 
 
-def run(*argv, check=True):
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if check and done.returncode:
-        raise Failed(f"{' '.join(argv)}: exit status {done.returncode}\n{done.stdout}")
-    return done.stdout
-
-
-def classpath():
-    classes = os.path.join(ROOT, "consumers", "quickstart", "target", "classes")
-    if not os.path.isdir(classes) or not os.path.isdir(LIB):
-        raise Missing("blkcast is not built: mvn -DskipTests package")
-    return classes + ":" + os.path.join(LIB, "*")
+def _java(heap, *arguments):
+    return ["setpriv", "--pdeathsig", "KILL", "java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
+            app.classpath(), *arguments]
 
 
 class Broker:
@@ -64,14 +49,13 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 log.segment.bytes=67108864
 """)
-        run("java", "-cp", classpath(), "kafka.tools.StorageTool", "format", "-t", "5L6g3nShT-eMCtK--X86sw", "-c",
-            self.config)
+        run(*_java("256m", "kafka.tools.StorageTool", "format", "-t", "5L6g3nShT-eMCtK--X86sw", "-c", self.config))
         self.process = None
 
     def start(self):
-        self.process = subprocess.Popen(["java", "-Xmx384m", "-cp", classpath(), "kafka.Kafka", self.config],
-                                        stdout=self.log, stderr=subprocess.STDOUT)
-        end = time.monotonic() + 90
+        self.process = subprocess.Popen(_java("512m", "kafka.Kafka", self.config), stdout=self.log,
+                                        stderr=subprocess.STDOUT)
+        end = time.monotonic() + 120
         while time.monotonic() < end:
             try:
                 socket.create_connection(("127.0.0.1", self.here), 1).close()
@@ -89,49 +73,57 @@ log.segment.bytes=67108864
 
 
 class Replica:
-    """The replica of one volume, as `blkcast replicate` keeps it."""
+    """The replica of one volume, kept by a `blkcast replicate` that runs all the time."""
 
-    def __init__(self, volume, directory, broker):
-        self.volume, self.broker = volume, broker
+    def __init__(self, volume, directory, broker, log):
+        self.volume, self.broker, self.log = volume, broker, log
         self.path = os.path.join(directory, volume + ".replica")
+        self.changed = threading.Condition()
+        self.applied = {}       # increment id: what was said of it
+        self.trouble = []
+        self.process = None
 
-    def _blkcast(self, command, *more):
-        return run("java", "-Xmx256m", "-cp", classpath(), "io.blkcast.quickstart.Main", command, "--volume",
-                   self.volume, "--target", self.path, "--bootstrap-servers", f"127.0.0.1:{self.broker.here}", "--json",
-                   *more)
+    def _arguments(self, command):
+        return ["io.blkcast.quickstart.Main", command, "--volume", self.volume, "--target", self.path,
+                "--bootstrap-servers", f"127.0.0.1:{self.broker.here}", "--json"]
 
-    def catch_up(self):
-        """Applies all that is committed; the increments applied."""
-        lines = self._blkcast("replicate", "--once").splitlines()
-        events = [json.loads(line) for line in lines if line.startswith("{")]
-        refused = [e for e in events if e["event"] != "applied"]
-        if refused:
-            raise Failed(f"increments were refused: {refused}")
-        return events
+    def start(self):
+        self.process = subprocess.Popen(_java("192m", *self._arguments("replicate")), stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True)
+        threading.Thread(target=self._listen, args=[self.process.stdout], daemon=True).start()
+
+    def _listen(self, lines):
+        for line in lines:
+            event = json.loads(line)
+            with self.changed:
+                if event["event"] == "applied":
+                    self.applied[event["incrementId"]] = event
+                else:
+                    self.trouble.append(event)
+                self.changed.notify_all()
+
+    def wait_for(self, increment, timeout=120):
+        """Until the increment is applied; what the replicator said of it."""
+        end = time.monotonic() + timeout
+        with self.changed:
+            while increment not in self.applied:
+                if self.process.poll() is not None or self.trouble:
+                    raise Failed(f"the replicator of {self.volume} ended or was refused: {self.trouble}")
+                if not self.changed.wait(max(0, end - time.monotonic())):
+                    raise Failed(f"{self.volume}: increment {increment} is not on the replica after {timeout} s")
+            return self.applied[increment]
 
     def verify(self):
         """`blkcast verify` proves the replica from the retained records alone."""
-        return self._blkcast("verify")
+        return run(*_java("192m", *self._arguments("verify")))
 
     def digest(self):
-        return run("sha256sum", self.path).split()[0]
+        return proof.digest(self.path)
 
-    def check_filesystem(self, kind):
-        """The filesystem is clean as it is: it was frozen for the snapshot."""
-        if kind == "ext4":
-            run("e2fsck", "-fn", self.path)
-        else:
-            run("xfs_repair", "-n", "-f", self.path)
-
-    def files(self, kind):
-        """sha256sum of every file, from a mount that changes nothing."""
-        with tempfile.TemporaryDirectory() as where:
-            run("mount", "-t", kind, "-o", "loop,ro," + ("noload" if kind == "ext4" else "norecovery,nouuid"), self.path,
-                where)
-            try:
-                return run("sh", "-c", f"cd {where} && find . -type f -exec sha256sum {{}} + | sort -k 2")
-            finally:
-                run("umount", where)
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
 
 class Api:
@@ -141,65 +133,52 @@ class Api:
         self.base = f"http://127.0.0.1:{port}/api/v1/volumes"
         self.ready = f"http://127.0.0.1:{management}/readyz"
 
-    def _call(self, method, path, timeout):
+    def call(self, method, path, timeout=60):
         request = urllib.request.Request(self.base + path, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as reply:
                 return json.load(reply)
         except urllib.error.HTTPError as e:
             raise Failed(f"{method} {path}: {e.code} {e.read().decode()}") from None
-        except OSError as e:
-            raise Failed(f"{method} {path}: {e}") from None
+        except (OSError, ValueError) as e:
+            raise Failed(f"{method} {path}: {e!r}") from None
 
     def wait_ready(self, timeout):
         end = time.monotonic() + timeout
         answer = ""
         while time.monotonic() < end:
             try:
-                with urllib.request.urlopen(self.ready, timeout=5):
+                with urllib.request.urlopen(self.ready, timeout=20):
                     return
             except urllib.error.HTTPError as e:
                 answer = e.read().decode()
             except OSError as e:
                 answer = str(e)
-            time.sleep(1)
+            time.sleep(0.5)
         raise Failed(f"the exporter is not ready after {timeout} s: {answer}")
 
-    def increment(self, volume, timeout=300):
-        """Takes one and waits until it is committed; what was."""
-        return self._call("POST", f"/{volume}/increments?wait=true", timeout)
+    def increment(self, *volumes, timeout=300):
+        """Takes one of the first volume, whose group the others are, and waits for all; what was committed."""
+        before = {name: self.volume(name)["progress"].get("committedId") for name in volumes}
+        first = self.call("POST", f"/{volumes[0]}/increments?wait=true", timeout)
+        ids = {volumes[0]: first["incrementId"]}
+        end = time.monotonic() + timeout
+        for name in volumes[1:]:
+            while True:
+                progress = self.volume(name)["progress"]
+                if progress.get("committedId") != before[name] and progress["state"] == "IDLE":
+                    break
+                if time.monotonic() > end:
+                    raise Failed(f"{name} of the group was not committed: {progress}")
+                time.sleep(0.2)
+            ids[name] = progress["committedId"]
+        return first, ids
 
     def start_increment(self, volume):
-        return self._call("POST", f"/{volume}/increments", 30)
+        return self.call("POST", f"/{volume}/increments")
 
     def volume(self, volume):
-        return self._call("GET", f"/{volume}", 30)
+        return self.call("GET", f"/{volume}")
 
     def increments(self, volume):
-        return self._call("GET", f"/{volume}/increments", 30)["increments"]
-
-
-def app_disk(path, directory):
-    """An ext4 image with a JVM made for the exporter, its jars, and the libraries that the JVM needs."""
-    root = os.path.join(directory, "app")
-    os.makedirs(os.path.join(root, "native"))
-    shutil.copytree(LIB, os.path.join(root, "lib"))
-    shutil.move(os.path.join(directory, "repository"), os.path.join(root, "repository"))
-    jlink = shutil.which("jlink")
-    if not jlink:
-        raise Missing("no jlink: apt-get install openjdk-17-jdk-headless")
-    run(jlink, "--add-modules", "java.se,jdk.crypto.ec,jdk.management,jdk.unsupported,jdk.zipfs", "--strip-debug",
-        "--no-man-pages", "--no-header-files", "--output", os.path.join(root, "jre"))
-    for base, _, names in os.walk(os.path.join(root, "jre")):
-        for name in names:
-            file = os.path.join(base, name)
-            if name.endswith(".so") or os.path.basename(base) == "bin":
-                for line in run("ldd", file, check=False).splitlines():
-                    library = line.partition("=>")[2].split()
-                    if library and library[0].startswith("/") and root not in library[0]:
-                        shutil.copy(library[0], os.path.join(root, "native"))
-    size = int(run("du", "-sm", root).split()[0]) + 64
-    with open(path, "wb") as f:
-        f.truncate(size << 20)
-    run("mkfs.ext4", "-q", "-O", "^has_journal", "-d", root, path)
-    shutil.rmtree(root)
+        return self.call("GET", f"/{volume}/increments")["increments"]

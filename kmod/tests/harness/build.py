@@ -15,7 +15,7 @@ KMOD = os.path.dirname(TESTS)
 BUILD = os.path.join(KMOD, "build")
 
 
-def _make(*arguments):
+def make(*arguments):
     """make, quiet unless it fails."""
     argv = ["make", "--no-print-directory", *arguments]
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -24,7 +24,7 @@ def _make(*arguments):
 
 
 @contextlib.contextmanager
-def _building():
+def building():
     """One at a time: runs for several kernels share the tests' programs."""
     os.makedirs(BUILD, exist_ok=True)
     with open(os.path.join(BUILD, ".lock"), "w") as lock:
@@ -39,13 +39,19 @@ def _find_modules(directory, names):
     return found
 
 
-def _modules(kernel, directory):
-    """Builds the modules under test and those that tests load; returns their paths."""
-    _make("-C", KMOD, f"KDIR={kernel.kdir}", "modules")
+def own_modules(kernel):
+    """Builds the modules under test; returns their paths."""
+    make("-C", KMOD, f"KDIR={kernel.kdir}", "modules")
     own = _find_modules(os.path.join(BUILD, kernel.release), {"blkfilter.ko", "blksnap.ko"})
     if not any(path.endswith("blksnap.ko") for path in own):
         sys.exit(f"no blksnap.ko in {BUILD}/{kernel.release}")
-    _make("-C", TESTS, "test-modules", f"KDIR={kernel.kdir}", f"RELEASE={kernel.release}")
+    return own
+
+
+def _modules(kernel, directory):
+    """Builds the modules under test and those that tests load; returns their paths."""
+    own = own_modules(kernel)
+    make("-C", TESTS, "test-modules", f"KDIR={kernel.kdir}", f"RELEASE={kernel.release}")
     return own + glob.glob(os.path.join(directory, "modules", "*.ko"))
 
 
@@ -57,8 +63,8 @@ def prepare(kernel, tests, modules, tools):
     directory = os.path.join(BUILD, "tests", kernel.release)
     bin_dir = os.path.join(BUILD, "tests", "bin")
     os.makedirs(directory, exist_ok=True)
-    with _building():
-        _make("-C", TESTS, "programs", f"-j{os.cpu_count()}")
+    with building():
+        make("-C", TESTS, "programs", f"-j{os.cpu_count()}")
         own = _modules(kernel, directory) if modules else []
         programs = {"bin/blksnapctl": os.path.join(bin_dir, "blksnapctl")}
         programs |= {t.program().lstrip("/"): os.path.join(bin_dir, t.name) for t in tests if t.path.endswith(".c")}

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What happens to the scene, in this order; the first line of each is what it shows."""
+
+import time
+
+import proof
+from proof import Failed
+from scene import JAVA, MOUNTED, VOLUMES
+
+
+def contract(scene):
+    """the module passes the contract of every source, bound by the exporter's code"""
+    output = scene.guest.run(
+        f"{JAVA} -Xmx512m -cp '/mnt/app/test-classes:/mnt/app/contract-lib/*:/mnt/app/lib/*' "
+        "io.blkcast.exporter.source.blksnap.ContractMain", 1800, check=False)
+    tests = [line for line in output.splitlines() if line.startswith(("ok ", "not ok "))]
+    scene.log.write(output.encode())
+    if not tests or any(line.startswith("not") for line in tests):
+        raise Failed("\n".join(output.splitlines()[:150]))
+    return tests
+
+
+def baseline(scene):
+    """the first increment of each volume is the whole volume, and the replica equals it"""
+    scene.start_exporter()
+    for replica in scene.replicas.values():
+        replica.start()
+    for volumes in (MOUNTED, ("raw",)):
+        kind = scene.increment(*volumes)["kind"]
+        if kind != "BASELINE":
+            raise Failed(f"{volumes}: the first increment is a {kind}")
+    scene.prove_quiet()
+    scene.prove_raw()
+
+
+def load(scene):
+    """of filesystems under load each increment is one instant, clean; and quiet ones are equal in every file"""
+    written = [0]
+    for _ in range(2):
+        scene.start_load()
+        for _ in range(4):
+            written.append(scene.prove_under_load())
+        scene.prove_quiet()
+    if written[-1] <= written[1]:
+        raise Failed(f"nothing was written meanwhile: {written}")
+
+
+def kill(scene):
+    """kill -9 of the exporter in the middle of an increment loses no history"""
+    scene.start_load()
+    scene.api.start_increment(MOUNTED[0])
+    time.sleep(0.5)
+    scene.kill_exporter()
+    scene.start_exporter()
+    scene.prove_under_load()
+    scene.prove_quiet()
+
+
+def broker(scene):
+    """a broker that dies in the middle of an increment and comes back loses nothing"""
+    scene.start_load()
+    for pause in (0.5, 0.1):
+        scene.api.start_increment(MOUNTED[0])
+        time.sleep(pause)
+        scene.broker.kill()
+        time.sleep(2)
+        scene.broker.start()
+        scene.api.wait_ready(240)
+        scene.prove_under_load()
+    scene.prove_quiet()
+
+
+def overflow(scene):
+    """a difference storage that overflows costs the attempt, not the source, and is made up for"""
+    def aborted():
+        return sum(a["outcome"] == "ABORTED" for a in scene.api.increments("raw"))
+
+    before = aborted()
+    scene.start_stamps(0)
+    scene.api.call("POST", "/raw/resync")
+    scene.wait_until("an attempt given up for its overflow", lambda: aborted() > before)
+    scene.prove_raw()
+    proof.stamps(scene.disks["raw"])
+
+
+def wrap(scene, rounds=300):
+    """300 increments across the end of the changes numbers are deltas, each one instant of its writer"""
+    scene.start_stamps(30000)
+    chain = scene.increment("raw")["chainLength"]
+    written = 0
+    for _ in range(rounds):
+        committed = scene.increment("raw")
+        chain += 1
+        if committed["kind"] != "DELTA" or committed["chainLength"] != chain:
+            raise Failed(f"not delta number {chain} of its chain: {committed}")
+        now = proof.stamps(scene.replicas["raw"].path)
+        if now < written:
+            raise Failed(f"went back from write {written} to {now}")
+        written = now
+    scene.prove_raw()
+
+
+def removal(scene):
+    """a disk that is pulled is reported, and the other volumes go on"""
+    scene.guest.pull("raw")
+    scene.wait_until("the disk's end", lambda: "gone" in scene.guest.run(
+        f"[ -e /sys/block/{VOLUMES['raw'][0]} ] || echo gone"))
+    scene.api.start_increment("raw")
+    scene.wait_until("a report of the loss", lambda: "lastError" in scene.api.volume("raw")["progress"])
+    scene.start_load()
+    scene.prove_under_load()
+    scene.prove_quiet()
+    scene.kernel_is_well()
+
+
+def power(scene):
+    """after a power cut in the middle of an increment a baseline follows by itself, and all is equal"""
+    scene.start_load()
+    scene.api.start_increment(MOUNTED[0])
+    time.sleep(1)
+    scene.guest.cut()
+    scene.boot(fresh=False)
+    scene.start_exporter()
+    kind = scene.increment(*MOUNTED)["kind"]
+    if kind != "BASELINE":
+        raise Failed(f"the module was loaded anew, and yet the increment is a {kind}")
+    scene.start_load()
+    scene.prove_under_load()
+    scene.prove_quiet()
+    scene.prove_raw()
+    scene.kernel_is_well()
+
+
+STEPS = {step.__name__: step for step in (contract, baseline, load, kill, broker, overflow, wrap, removal, power)}
