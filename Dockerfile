@@ -1,43 +1,54 @@
 # Images of the exporter and the replicator: docker build --target exporter .
-# Everything stands on one base; another Debian 12 is given by --build-arg BASE=….
+# Everything stands on one base, of Debian's kind: another is given by --build-arg BASE=….
+# Built again from the same sources on the same base, the layers are the same, bit for bit.
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
 RUN apt-get update -qq \
-  && apt-get install -y -qq --no-install-recommends maven openjdk-17-jdk-headless binutils \
+  && apt-get install -y -qq --no-install-recommends maven openjdk-17-jdk-headless binutils >/dev/null \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN mvn -B -ntp -q -DskipTests -Pimage package
-# What the applications need of the JDK, and nothing else. Files of one time, so that a layer built again
-# from the same sources is the same.
-RUN jlink --add-modules java.base,java.logging,java.management,java.naming,java.net.http,java.security.jgss,java.security.sasl,java.sql,java.xml,jdk.crypto.ec,jdk.management,jdk.unsupported \
-    --strip-debug --no-man-pages --no-header-files --compress=1 --output /out/jre/opt/blkcast/jre \
-  && for part in exporter replicator; do \
-       mkdir -p /out/$part/opt/blkcast /out/$part/var/lib/blkcast \
-       && cp -r $(find . -path "*/$part/target/image/lib") /out/$part/opt/blkcast/lib; \
-     done \
-  && chown -R 10001:10001 /out/exporter/var/lib/blkcast /out/replicator/var/lib/blkcast \
+RUN mvn -B -ntp -q -Pimage -Dmaven.test.skip -pl exporter,consumers/replicator -am package
+# What the applications need of the JDK, and nothing else.
+RUN jlink --output /out/jre/opt/blkcast/jre --strip-debug --no-man-pages --no-header-files --compress=1 --add-modules \
+java.base,java.logging,java.management,java.naming,java.net.http,java.security.jgss,java.security.sasl,java.sql,java.xml,jdk.crypto.ec,jdk.management,jdk.security.jgss,jdk.unsupported
+# Commands, jars and bills of materials; all files of one time, so that the layers depend on nothing else.
+RUN app() { \
+    out=/out/$1/opt/blkcast && mkdir -p $out/bin /out/$1/var/lib/blkcast /out/$1/usr/local/bin \
+    && cp -r $2/target/image/lib $2/target/image/sbom.cdx.json exporter/src/main/resources/logback.xml $out/ && cp $2/target/blkcast-$1-*.jar $out/lib/ \
+    && printf '#!/bin/sh\nexec java -Duser.home=/tmp -Dvertx.disableDnsResolver=true -Dlogback.configurationFile=/opt/blkcast/logback.xml \\\n  $JAVA_OPTS -cp "/opt/blkcast/lib/*" %s "$@"\n' $3 >$out/bin/blkcast \
+    && chmod 755 $out/bin/blkcast && ln -s /opt/blkcast/bin/blkcast /out/$1/usr/local/bin/blkcast \
+    && chown 10001:10001 /out/$1/var/lib/blkcast; \
+  } \
+  && app exporter exporter io.blkcast.exporter.cli.Main \
+  && app replicator consumers/replicator io.blkcast.replicator.Main \
   && find /out -exec touch -h -d @0 {} +
 
 FROM ${BASE} AS java
 COPY --from=build /out/jre/ /
-ENV PATH=/opt/blkcast/jre/bin:$PATH JAVA_TOOL_OPTIONS="-XX:MaxRAMPercentage=50 -XX:+ExitOnOutOfMemoryError"
-WORKDIR /var/lib/blkcast
+ENV PATH=/opt/blkcast/jre/bin:$PATH LANG=C.UTF-8 JAVA_OPTS="-XX:MaxRAMPercentage=50 -XX:+ExitOnOutOfMemoryError"
 
+# Healthy: every volume is tracked, and the brokers answer. Root is needed for the kernel module only.
 FROM java AS exporter
 COPY --from=build /out/exporter/ /
 USER 10001:10001
+WORKDIR /var/lib/blkcast
 VOLUME /var/lib/blkcast
 EXPOSE 8080 8081 10809
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8081; printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3; grep -q '200 OK' <&3"]
-ENTRYPOINT ["java", "-cp", "/opt/blkcast/lib/*", "io.blkcast.exporter.cli.Main"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s --retries=6 \
+  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8081 && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
+ENTRYPOINT ["blkcast"]
 CMD ["run", "--config", "/etc/blkcast/exporter.yaml"]
 
+# Healthy: within the last minute the brokers answered, or an increment was being applied.
 FROM java AS replicator
 COPY --from=build /out/replicator/ /
+ENV BLKCAST_HEALTH_FILE=/tmp/blkcast.alive
 USER 10001:10001
+WORKDIR /var/lib/blkcast
 VOLUME /var/lib/blkcast
-ENTRYPOINT ["java", "-cp", "/opt/blkcast/lib/*", "io.blkcast.replicator.Main"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s --retries=6 \
+  CMD ["sh", "-c", "find $BLKCAST_HEALTH_FILE -newermt '-60 seconds' | grep -q ."]
+ENTRYPOINT ["blkcast"]
 CMD ["--help"]

@@ -15,7 +15,7 @@ import java.nio.charset.StandardCharsets;
  * of the usual clients; numbers as of the protocol's specification (doc/proto.md of the NBD
  * project).
  */
-final class NbdClient implements AutoCloseable {
+public final class NbdClient implements AutoCloseable {
 
   private static final long MAGIC = 0x4e42444d41474943L;
   private static final long OPTION_MAGIC = 0x49484156454f5054L;
@@ -43,7 +43,7 @@ final class NbdClient implements AutoCloseable {
    *
    * @param uri {@code nbd://host:port/export}
    */
-  NbdClient(URI uri) throws IOException {
+  public NbdClient(URI uri) throws IOException {
     try {
       int port = uri.getPort() < 0 ? 10_809 : uri.getPort();
       socket.connect(new InetSocketAddress(uri.getHost(), port), TIMEOUT_MILLIS);
@@ -74,26 +74,26 @@ final class NbdClient implements AutoCloseable {
   }
 
   /** Bytes of the export. */
-  long size() {
+  public long size() {
     return size;
   }
 
-  boolean canTrim() {
+  public boolean canTrim() {
     return canTrim;
   }
 
-  void write(long offset, byte[] content) throws IOException {
+  public void write(long offset, byte[] content) throws IOException {
     request(WRITE, offset, content.length);
     out.write(content);
     reply();
   }
 
-  void trim(long offset, int length) throws IOException {
+  public void trim(long offset, int length) throws IOException {
     request(TRIM, offset, length);
     reply();
   }
 
-  void flush() throws IOException {
+  public void flush() throws IOException {
     request(FLUSH, 0, 0);
     reply();
   }

@@ -57,9 +57,10 @@ public final class ReplicateCommand implements Callable<Integer> {
   @Option(
       names = "--health-file",
       paramLabel = "FILE",
+      defaultValue = "${env:BLKCAST_HEALTH_FILE}",
       description =
           "File to write anew, once a second at most, while brokers answer and increments are"
-              + " applied; its age is the replicator's health.")
+              + " applied: its age tells of the replicator's health.")
   private @Nullable Path healthFile;
 
   @Spec private @Nullable CommandSpec spec;

@@ -1,0 +1,163 @@
+package io.blkcast.containers;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import org.awaitility.Awaitility;
+import org.testcontainers.containers.GenericContainer;
+import org.testcontainers.containers.Network;
+import org.testcontainers.containers.wait.strategy.Wait;
+import org.testcontainers.images.builder.Transferable;
+import org.testcontainers.utility.DockerImageName;
+
+/**
+ * Brokers, an exporter with one tracked disk that takes an increment every second, a replicator.
+ */
+final class Pipeline implements AutoCloseable {
+
+  static final int DISK_BYTES = 16 << 20;
+  static final String CHUNKS = "blkcast.chunks";
+
+  private static final Duration PATIENCE = Duration.ofMinutes(4);
+  private static final String BOOTSTRAP = "kafka-1:9092,kafka-2:9092,kafka-3:9092";
+  private static final String IMAGE = "/var/lib/blkcast/disk.img";
+  private static final String CONFIG = "/etc/blkcast/exporter.yaml";
+  private static final int NBD = 10809;
+  private static final int API = 8080;
+  private static final int MANAGEMENT = 8081;
+
+  final Brokers brokers;
+  final GenericContainer<?> exporter;
+  final GenericContainer<?> replicator;
+
+  private final Network network = Network.newNetwork();
+  private final HttpClient http = HttpClient.newHttpClient();
+
+  Pipeline() throws IOException {
+    ComposeFile compose = ComposeFile.ofThisProject();
+    brokers = new Brokers(compose, network);
+    Transferable config =
+        Transferable.of(
+            """
+            kafka: { bootstrap.servers: "%s" }
+            topics: { replicationFactor: 3 }
+            state: /var/lib/blkcast
+            nbd: { listen: "0.0.0.0:%d" }
+            http: { listen: "0.0.0.0:%d" }
+            management: { listen: "0.0.0.0:%d" }
+            volumes:
+              - { name: disk, source: disk, path: %s, size: %d, triggers: { every: 1s } }
+            """
+                .formatted(BOOTSTRAP, NBD, API, MANAGEMENT, IMAGE, DISK_BYTES));
+    exporter =
+        new GenericContainer<>(DockerImageName.parse(compose.image("exporter")))
+            .withNetwork(network)
+            .withExposedPorts(NBD, API, MANAGEMENT)
+            .withCopyToContainer(config, CONFIG)
+            .waitingFor(Wait.forHealthcheck().withStartupTimeout(PATIENCE));
+    replicator =
+        new GenericContainer<>(DockerImageName.parse(compose.image("replicator")))
+            .withNetwork(network)
+            .withCopyToContainer(config, CONFIG)
+            .withCommand("replicate", "--config", CONFIG, "--volume", "disk", "--target", IMAGE)
+            .waitingFor(Wait.forHealthcheck().withStartupTimeout(PATIENCE));
+  }
+
+  void start() {
+    brokers.start();
+    exporter.start();
+    replicator.start();
+  }
+
+  URI nbdUri() {
+    return URI.create("nbd://127.0.0.1:" + Containers.port(exporter, NBD) + "/disk");
+  }
+
+  /** What the exporter says of the volume. */
+  JsonNode volume() {
+    return new Json(get(API, "/api/v1/volumes/disk").body()).node();
+  }
+
+  /** The last increment committed; empty before the first. */
+  String committed() {
+    return volume().path("progress").path("committedId").asText();
+  }
+
+  /** Waits until an increment is committed that is not this one. */
+  void awaitCommitAfter(String committed) {
+    Awaitility.await("an increment after " + committed)
+        .atMost(PATIENCE)
+        .pollInterval(Duration.ofMillis(200))
+        .ignoreExceptions()
+        .until(() -> !committed().equals(committed));
+  }
+
+  /** Waits until {@code /readyz} says so. */
+  void awaitReady(boolean ready) {
+    Awaitility.await("exporter is " + (ready ? "" : "not ") + "ready")
+        .atMost(PATIENCE)
+        .pollInterval(Duration.ofMillis(200))
+        .ignoreExceptions()
+        .until(() -> get(MANAGEMENT, "/readyz").statusCode() == (ready ? 200 : 503));
+  }
+
+  /** Waits until source and replica both hold what has this digest. */
+  void awaitEqual(String expected) {
+    Awaitility.await("the source is " + expected)
+        .atMost(PATIENCE)
+        .ignoreExceptions()
+        .until(() -> digest(exporter).equals(expected));
+    Awaitility.await("the replica is " + expected)
+        .atMost(PATIENCE)
+        .pollInterval(Duration.ofMillis(500))
+        .ignoreExceptions()
+        .until(() -> digest(replicator).equals(expected));
+  }
+
+  private static String digest(GenericContainer<?> container) {
+    return Containers.run(container, "sha256sum", IMAGE).split(" ")[0];
+  }
+
+  /** What proves the replica from Kafka alone; fails unless it is identical. */
+  String verify() {
+    return Containers.run(
+        replicator, "blkcast", "verify", "--config", CONFIG, "--volume", "disk", "--target", IMAGE);
+  }
+
+  private HttpResponse<String> get(int port, String path) {
+    URI uri = URI.create("http://127.0.0.1:" + Containers.port(exporter, port) + path);
+    try {
+      return http.send(
+          HttpRequest.newBuilder(uri).timeout(Duration.ofSeconds(10)).build(),
+          HttpResponse.BodyHandlers.ofString());
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private record Json(String text) {
+    JsonNode node() {
+      try {
+        return new ObjectMapper().readTree(text);
+      } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
+        throw new IllegalStateException(text, e);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    replicator.stop();
+    exporter.stop();
+    brokers.close();
+    network.close();
+  }
+}
