@@ -534,7 +534,7 @@ class FollowerIT {
       TopicPartition partition = new TopicPartition(TopicNames.defaults().signals(), 0);
       consumer.assign(List.of(partition));
       consumer.seekToBeginning(List.of(partition));
-      long end = consumer.endOffsets(List.of(partition)).get(partition);
+      long end = consumer.endOffsets(List.of(partition)).getOrDefault(partition, 0L);
       long count = 0;
       while (consumer.position(partition) < end) {
         for (var record : consumer.poll(Duration.ofMillis(100))) {

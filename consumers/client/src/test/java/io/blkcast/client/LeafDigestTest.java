@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class LeafDigestTest {
@@ -43,7 +44,7 @@ class LeafDigestTest {
     return bytes;
   }
 
-  private static byte[] digest(int capacity, List<Long> offsets) throws Exception {
+  private static byte @Nullable [] digest(int capacity, List<Long> offsets) throws Exception {
     try (LeafDigest digest = new LeafDigest(capacity)) {
       for (long offset : offsets) {
         if (isZero(offset)) {

@@ -30,7 +30,7 @@ class SequentialReaderIT {
   private static EmbeddedBroker broker;
   private static int volumes;
 
-  @TempDir private Path stageDir;
+  private Path stageDir;
   private final Random random = new Random(5);
   private TestExporter exporter;
   private MemorySink sink;
@@ -50,7 +50,8 @@ class SequentialReaderIT {
   }
 
   @BeforeEach
-  void newVolume() {
+  void newVolume(@TempDir Path dir) {
+    stageDir = dir;
     exporter = new TestExporter(broker.bootstrapServers(), "vol" + ++volumes, CAPACITY, 1);
     sink = new MemorySink(CAPACITY);
     model = new byte[CAPACITY];

@@ -21,11 +21,12 @@ import org.junit.jupiter.api.io.TempDir;
 /** The quickstart as a stranger runs it: a process of its own. */
 class QuickstartIT {
 
-  @TempDir private Path dir;
+  private Path dir;
   private Path temp;
 
   @BeforeEach
-  void makeTemp() throws IOException {
+  void makeTemp(@TempDir Path dir) throws IOException {
+    this.dir = dir;
     temp = Files.createDirectory(dir.resolve("tmp"));
   }
 

@@ -25,12 +25,13 @@ class ReplicaSinkTest {
 
   private static final int CAPACITY = 1 << 20;
 
-  @TempDir private Path dir;
+  private Path dir;
   private Path image;
   private Path state;
 
   @BeforeEach
-  void name() {
+  void name(@TempDir Path dir) {
+    this.dir = dir;
     image = dir.resolve("replica.img");
     state = ReplicaState.defaultFile(image);
   }
