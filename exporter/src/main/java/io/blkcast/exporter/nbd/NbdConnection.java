@@ -1,9 +1,11 @@
 package io.blkcast.exporter.nbd;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.util.concurrent.ScheduledFuture;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.internal.net.NetSocketInternal;
@@ -13,6 +15,7 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -23,8 +26,10 @@ import org.slf4j.LoggerFactory;
  * workers, on the socket's event loop; only {@link #serve} runs on workers.
  *
  * <p>Netty's own buffers are used below Vert.x's, which would copy each one to the heap. What is in
- * flight is bounded: a request is admitted before memory is taken for it, and counts until its
- * reply has gone to the kernel; while none is admitted the socket is not read.
+ * flight is bounded, for this connection and over all: a request is admitted before memory is taken
+ * for it, and counts until its reply has gone to the kernel; while none is admitted the socket is
+ * not read. A client that stops in the middle of a payload is dropped after a while, for others may
+ * wait for the memory that it holds.
  */
 final class NbdConnection {
 
@@ -34,6 +39,9 @@ final class NbdConnection {
   private final ChannelHandlerContext netty;
   private final NbdOptions options;
   private final Executor workers;
+  private final ByteBufAllocator allocator;
+  private final MemoryLimit limit;
+  private final Reception reception = new Reception();
   private final Negotiation negotiation;
   private final Queue<ByteBuf> input = new ArrayDeque<>();
   private final Queue<Reply> output = new ConcurrentLinkedQueue<>();
@@ -41,7 +49,12 @@ final class NbdConnection {
   private final Promise<Void> ended = Promise.promise();
   private @Nullable ByteBuf negotiated;
   private @Nullable Transmission transmission;
+  private @Nullable ScheduledFuture<?> stallCheck;
   private long bytesInFlight;
+  private long sharedBytes;
+  private boolean waitingForMemory;
+  private long receivedBytes;
+  private long receivedBefore;
   private int requestsInFlight;
   private boolean ending;
 
@@ -54,21 +67,27 @@ final class NbdConnection {
       NetSocketInternal socket,
       Map<String, BlockStore> exports,
       NbdOptions options,
-      Executor workers) {
+      Executor workers,
+      ByteBufAllocator allocator,
+      MemoryLimit limit) {
     this.socket = socket;
     this.netty = socket.channelHandlerContext();
     this.options = options;
     this.workers = workers;
+    this.allocator = allocator;
+    this.limit = limit;
     this.negotiation = new Negotiation(exports);
   }
 
   /** Begins, on the socket's event loop. */
   void start() {
-    negotiated = netty.alloc().buffer();
+    // The client speaks second: nothing was read yet, and so no other way of reading is settled.
+    netty.channel().config().setRecvByteBufAllocator(reception);
+    negotiated = allocator.buffer();
     socket.messageHandler(this::received);
     socket.exceptionHandler(e -> LOG.debug("{}: {}", peer(), e.toString()));
     socket.closeHandler(ignored -> closed());
-    ByteBuf greeting = netty.alloc().buffer();
+    ByteBuf greeting = allocator.buffer();
     Negotiation.greet(greeting);
     netty.writeAndFlush(greeting);
   }
@@ -103,6 +122,7 @@ final class NbdConnection {
         bytes.release();
         negotiate(begun);
       } else {
+        receivedBytes += bytes.readableBytes();
         input.add(bytes);
         readRequests();
       }
@@ -113,7 +133,7 @@ final class NbdConnection {
   }
 
   private void negotiate(ByteBuf in) throws ProtocolException {
-    ByteBuf out = netty.alloc().buffer();
+    ByteBuf out = allocator.buffer();
     Negotiation.Next next;
     try {
       next = negotiation.read(in, out);
@@ -135,19 +155,62 @@ final class NbdConnection {
 
   private void transmit(Agreement agreement) {
     LOG.info("NBD client {} uses export '{}'", peer(), agreement.name());
-    RequestDecoder decoder = new RequestDecoder(netty.alloc(), this::admit);
-    Command command = new Command(agreement, netty.alloc());
+    RequestDecoder decoder = new RequestDecoder(allocator, this::admit);
+    Command command = new Command(agreement, allocator);
     WorkQueue queue = new WorkQueue(workers, options.workers(), this::serve);
     transmission = new Transmission(agreement, decoder, command, queue);
+    reception.receiveFor(decoder);
+    long period = options.stallLimit().toMillis();
+    stallCheck =
+        netty
+            .executor()
+            .scheduleAtFixedRate(
+                () -> endIfStalled(decoder), period, period, TimeUnit.MILLISECONDS);
+  }
+
+  private void endIfStalled(RequestDecoder decoder) {
+    if (decoder.isReceiving() && receivedBytes == receivedBefore) {
+      LOG.warn("NBD client {} stopped in the middle of a write; closing", peer());
+      socket.close();
+    }
+    receivedBefore = receivedBytes;
   }
 
   private boolean admit(Request request) {
-    long cost = request.cost();
-    if (bytesInFlight > 0 && bytesInFlight + cost > options.maxBytesInFlight()) {
+    long wanted = bytesInFlight + request.cost();
+    if (waitingForMemory || (bytesInFlight > 0 && wanted > options.maxBytesInFlight())) {
       return false;
     }
-    bytesInFlight += cost;
+    long missing = wanted - NbdOptions.OWN_BYTES - sharedBytes;
+    if (missing > 0) {
+      waitingForMemory =
+          !limit.take(missing, () -> netty.executor().execute(() -> granted(missing)));
+      if (waitingForMemory) {
+        return false;
+      }
+      sharedBytes += missing;
+    }
+    bytesInFlight = wanted;
     return true;
+  }
+
+  private void granted(long bytes) {
+    waitingForMemory = false;
+    sharedBytes += bytes;
+    if (ending) {
+      giveBackShared();
+    } else {
+      resume();
+    }
+  }
+
+  /** Keeps no more of the shared memory than what is in flight beyond a connection's own. */
+  private void giveBackShared() {
+    long excess = sharedBytes - Math.max(0, bytesInFlight - NbdOptions.OWN_BYTES);
+    if (excess > 0) {
+      sharedBytes -= excess;
+      limit.giveBack(excess);
+    }
   }
 
   private void readRequests() throws ProtocolException {
@@ -220,13 +283,18 @@ final class NbdConnection {
   private void sent(long bytes, int requests) {
     bytesInFlight -= bytes;
     requestsInFlight -= requests;
+    giveBackShared();
+    resume();
+    endWhenIdle();
+  }
+
+  private void resume() {
     try {
       readRequests();
     } catch (ProtocolException e) {
       LOG.warn("NBD client {} broke the protocol: {}; closing", peer(), e.getMessage());
       socket.close();
     }
-    endWhenIdle();
   }
 
   private void endNow() {
@@ -243,6 +311,9 @@ final class NbdConnection {
 
   private void endWhenIdle() {
     if (ending && requestsInFlight == 0) {
+      // What may be left is of a request that did not come in whole.
+      bytesInFlight = 0;
+      giveBackShared();
       socket.close();
       ended.tryComplete();
     }
@@ -259,6 +330,9 @@ final class NbdConnection {
     }
     if (transmission != null) {
       transmission.decoder.close();
+    }
+    if (stallCheck != null) {
+      stallCheck.cancel(false);
     }
   }
 

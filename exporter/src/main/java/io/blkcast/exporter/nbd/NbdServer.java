@@ -1,5 +1,7 @@
 package io.blkcast.exporter.nbd;
 
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.internal.net.NetSocketInternal;
@@ -34,17 +36,25 @@ public final class NbdServer {
   /** Room for a whole large write at once, where the kernel gives as much. */
   private static final int RECEIVE_BYTES = 256 << 10;
 
+  /**
+   * Payloads come in all sizes, begin on an event loop and are freed by a worker. Netty's adaptive
+   * allocator makes memory anew for most of these, and clears it first.
+   */
+  private static final ByteBufAllocator ALLOCATOR = PooledByteBufAllocator.DEFAULT;
+
   private final Vertx vertx;
   private final NbdOptions options;
   private final ThreadPoolExecutor workers;
   private final Map<String, BlockStore> exports = new ConcurrentHashMap<>();
   private final Set<NbdConnection> connections = ConcurrentHashMap.newKeySet();
   private final Queue<NetServer> listeners = new ConcurrentLinkedQueue<>();
+  private final MemoryLimit limit;
   private volatile boolean closed;
 
   public NbdServer(Vertx vertx, NbdOptions options) {
     this.vertx = vertx;
     this.options = options;
+    this.limit = new MemoryLimit(options.sharedBytesInFlight());
     AtomicInteger count = new AtomicInteger();
     this.workers =
         new ThreadPoolExecutor(
@@ -139,7 +149,7 @@ public final class NbdServer {
       return;
     }
     NbdConnection connection =
-        new NbdConnection((NetSocketInternal) socket, exports, options, workers);
+        new NbdConnection((NetSocketInternal) socket, exports, options, workers, ALLOCATOR, limit);
     connections.add(connection);
     connection.ended().onComplete(ignored -> connections.remove(connection));
     connection.start();

@@ -7,19 +7,31 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Cuts a stream of bytes into requests. A payload that lies whole in what was received is passed on
- * without being copied. For one thread.
+ * Cuts a stream of bytes into requests. For one thread.
+ *
+ * <p>The payload of a large write is not copied: {@link #room} offers the place where it belongs to
+ * whoever reads the socket, and while large writes follow each other, reads no further than the
+ * next header before. Smaller payloads come many at a time and are copied to where each can be
+ * freed by itself, so that what a request counts for is what it holds.
  */
 final class RequestDecoder {
 
   private static final int HEADER = 28;
+
+  /** What is received at a time, where no large payload is expected. */
+  private static final int RECEIVE = 64 << 10;
+
+  /** From here on a system call more costs less than a copy. */
+  private static final int LARGE = 16 << 10;
 
   private final ByteBufAllocator allocator;
   private final Predicate<Request> admission;
   private final ByteBuf header = Unpooled.buffer(HEADER, HEADER);
   private @Nullable Request head;
   private @Nullable ByteBuf payload;
+  private @Nullable ByteBuf lent;
   private boolean admitted;
+  private boolean largeWrites;
 
   /**
    * @param admission asked once a request's header is known, before memory is taken for its
@@ -28,6 +40,21 @@ final class RequestDecoder {
   RequestDecoder(ByteBufAllocator allocator, Predicate<Request> admission) {
     this.allocator = allocator;
     this.admission = admission;
+  }
+
+  /** Where to receive the next bytes: to be given to {@link #next}, or {@link #unused}. */
+  ByteBuf room() {
+    ByteBuf begun = payload;
+    if (begun != null && lent == null && begun.capacity() >= LARGE) {
+      lent = begun.retainedSlice(begun.writerIndex(), begun.writableBytes()).writerIndex(0);
+      return lent;
+    }
+    return allocator.directBuffer(largeWrites && head == null ? HEADER : RECEIVE);
+  }
+
+  /** The room offered last was freed, since nothing came. */
+  void unused() {
+    lent = null;
   }
 
   /**
@@ -62,6 +89,7 @@ final class RequestDecoder {
               request.length(),
               data);
     }
+    largeWrites = request.payload().readableBytes() >= LARGE;
     head = null;
     admitted = false;
     return request;
@@ -70,6 +98,11 @@ final class RequestDecoder {
   /** Whether a request was not admitted; {@link #next} asks again, even without more bytes. */
   boolean refused() {
     return head != null && !admitted;
+  }
+
+  /** Whether a payload has begun to come in and is not whole. */
+  boolean isReceiving() {
+    return payload != null;
   }
 
   /** Frees what was received of a request that will not be finished. */
@@ -110,18 +143,23 @@ final class RequestDecoder {
   }
 
   private @Nullable ByteBuf readPayload(ByteBuf in, int length) {
-    if (payload == null && in.isDirect() && in.readableBytes() >= length) {
-      return in.readRetainedSlice(length);
+    ByteBuf begun = payload;
+    if (begun == null) {
+      begun = allocator.directBuffer(length, length);
+      payload = begun;
     }
-    if (payload == null) {
-      payload = allocator.directBuffer(length, length);
+    if (in == lent) {
+      // Received in its place already.
+      lent = null;
+      begun.writerIndex(begun.writerIndex() + in.readableBytes());
+      in.skipBytes(in.readableBytes());
+    } else {
+      in.readBytes(begun, Math.min(begun.writableBytes(), in.readableBytes()));
     }
-    in.readBytes(payload, Math.min(payload.writableBytes(), in.readableBytes()));
-    if (payload.isWritable()) {
+    if (begun.isWritable()) {
       return null;
     }
-    ByteBuf whole = payload;
     payload = null;
-    return whole;
+    return begun;
   }
 }

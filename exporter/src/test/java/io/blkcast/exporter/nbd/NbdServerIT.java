@@ -19,6 +19,7 @@ import io.vertx.core.net.SocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -55,7 +56,7 @@ class NbdServerIT {
     source = new DiskSource(List.of(disk));
     source.track("disk");
     // So little memory that admission is refused and asked for again all the time.
-    server = new NbdServer(vertx, new NbdOptions(4, 16, 300_000));
+    server = new NbdServer(vertx, new NbdOptions(4, 16, 300_000, 34 << 20, Duration.ofSeconds(1)));
     server.export("disk", disk);
     server.export("", disk);
     Path socket = directory.resolve("socket");
@@ -319,6 +320,24 @@ class NbdServerIT {
     await().until(() -> server.connections() == 0);
     Client.run("qemu-io", "-f", "raw", "-c", "write -P 8 0 1M", "-c", "read -P 8 0 1M", tcp);
     System.gc();
+  }
+
+  @Test
+  void aClientThatStopsInTheMiddleOfAWriteGivesItsMemoryBackToOthers() throws Exception {
+    AtomicBoolean gone = new AtomicBoolean();
+    NetSocket stalled = vertx.createNetClient().connect(address).await();
+    stalled.closeHandler(ignored -> gone.set(true)).handler(ignored -> {});
+    Buffer bytes = Buffer.buffer().appendInt(3);
+    bytes.appendLong(Nbd.OPTION_MAGIC).appendInt(Nbd.OPT_EXPORT_NAME).appendInt(4);
+    bytes.appendString("disk");
+    bytes.appendInt(Nbd.REQUEST_MAGIC).appendInt(Nbd.CMD_WRITE).appendLong(1);
+    bytes.appendLong(0).appendInt(32 * MIB);
+    stalled.write(bytes.appendBytes(new byte[100])).await();
+    await().until(() -> server.connections() == 1);
+    // Small requests do not wait for it, a large one until it is dropped.
+    Client.run("qemu-io", "-f", "raw", "-c", "write -P 7 0 128k", unix);
+    Client.run("qemu-io", "-f", "raw", "-c", "write -P 8 0 8M", "-c", "read -P 8 0 8M", tcp);
+    await().untilTrue(gone);
   }
 
   @Test

@@ -62,6 +62,56 @@ class RequestDecoderTest {
   }
 
   @Test
+  void receivesLargePayloadsInTheirPlaceAndReadsNoFurtherThanTheNextHeader() throws Exception {
+    ByteBuf stream = Unpooled.directBuffer();
+    byte[][] payloads = new byte[4][300_000];
+    for (int i = 0; i < payloads.length; i++) {
+      new Random(i).nextBytes(payloads[i]);
+      header(stream, 0, Nbd.CMD_WRITE, i, 0, payloads[i].length);
+      stream.writeBytes(payloads[i]);
+    }
+    int found = 0;
+    long copied = 0;
+    while (stream.isReadable()) {
+      ByteBuf room = decoder.room();
+      boolean inPlace = room.unwrap() != null;
+      int bytes = Math.min(Math.min(room.writableBytes(), 50_000), stream.readableBytes());
+      room.writeBytes(stream, bytes);
+      copied += inPlace ? 0 : bytes;
+      for (Request request; (request = decoder.next(room)) != null; found++) {
+        byte[] payload = new byte[request.payload().readableBytes()];
+        request.payload().readBytes(payload);
+        assertThat(payload).isEqualTo(payloads[found]);
+        request.payload().release();
+      }
+      room.release();
+    }
+    assertThat(found).isEqualTo(4);
+    assertThat(copied).as("the first read, and headers; the payloads' ends").isLessThan(120_000);
+    assertThat(allocator.metric().usedDirectMemory()).as("leaked bytes").isZero();
+  }
+
+  @Test
+  void roomThatWasNotUsedIsOfferedAgain() throws Exception {
+    ByteBuf stream = Unpooled.directBuffer();
+    header(stream, 0, Nbd.CMD_WRITE, 1, 0, 1 << 20);
+    assertThat(decoder.next(stream)).isNull();
+    assertThat(decoder.isReceiving()).isTrue();
+    ByteBuf first = decoder.room();
+    ByteBuf second = decoder.room();
+    assertThat(first.writableBytes()).isEqualTo(1 << 20);
+    assertThat(second.unwrap()).as("lent once at a time").isNull();
+    first.release();
+    second.release();
+    decoder.unused();
+    ByteBuf again = decoder.room();
+    assertThat(again.writableBytes()).isEqualTo(1 << 20);
+    decoder.close();
+    again.release();
+    assertThat(allocator.metric().usedDirectMemory()).as("leaked bytes").isZero();
+  }
+
+  @Test
   void takesNoMemoryForARequestThatIsNotAdmitted() throws Exception {
     AtomicBoolean admits = new AtomicBoolean();
     RequestDecoder held = new RequestDecoder(allocator, request -> admits.get());

@@ -1,4 +1,4 @@
-package io.blkcast.codec.bench;
+package io.blkcast.exporter.bench;
 
 import io.blkcast.codec.ChunkEncoder;
 import io.blkcast.codec.RecordCodec;
