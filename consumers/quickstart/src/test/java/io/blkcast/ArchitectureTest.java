@@ -20,11 +20,14 @@ class ArchitectureTest {
   private static final String EXPORTER = "io.blkcast.exporter";
   private static final String RECORDS = "io.blkcast.schema..";
   private static final String CODEC = "io.blkcast.codec..";
+  private static final String ACCESS = "io.blkcast.access..";
 
   /** The records of the contract stand alone, and their codec knows only them. */
   @ArchTest static final ArchRule records_know_nobody = knowsOnly(RECORDS);
 
   @ArchTest static final ArchRule the_codec_knows_the_records = knowsOnly(CODEC, RECORDS);
+
+  @ArchTest static final ArchRule access_knows_the_topics = knowsOnly(ACCESS, CODEC, RECORDS);
 
   /** Others will serve with the NBD server, so it knows nothing of the rest. */
   @ArchTest static final ArchRule nbd_knows_nobody = knowsOnly(EXPORTER + ".nbd..");
@@ -38,7 +41,7 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule publish_knows_the_records =
-      knowsOnly(EXPORTER + ".publish..", CODEC, RECORDS);
+      knowsOnly(EXPORTER + ".publish..", ACCESS, CODEC, RECORDS);
 
   @ArchTest
   static final ArchRule an_increment_knows_devices_by_their_interface =
@@ -58,7 +61,7 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule the_client_knows_the_records =
-      knowsOnly("io.blkcast.client..", CODEC, RECORDS);
+      knowsOnly("io.blkcast.client..", ACCESS, CODEC, RECORDS);
 
   @ArchTest
   static final ArchRule the_replicator_knows_the_client =

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
@@ -42,6 +43,8 @@ public final class EmbeddedBroker implements AutoCloseable {
   private final boolean temporary;
   private final int port;
   private final int controllerPort;
+  private final Map<String, String> protocols;
+  private final Map<String, Integer> ports = new LinkedHashMap<>();
   private final Map<String, String> overrides;
   private @Nullable KafkaRaftServer server;
 
@@ -51,6 +54,10 @@ public final class EmbeddedBroker implements AutoCloseable {
         builder.dataDir == null ? Files.createTempDirectory("blkcast-broker-") : builder.dataDir;
     this.port = builder.port == 0 ? freePort() : builder.port;
     this.controllerPort = freePort();
+    this.protocols = Map.copyOf(builder.protocols);
+    for (String listener : protocols.keySet()) {
+      ports.put(listener, freePort());
+    }
     this.overrides = Map.copyOf(builder.overrides);
   }
 
@@ -112,6 +119,19 @@ public final class EmbeddedBroker implements AutoCloseable {
     return "127.0.0.1:" + port;
   }
 
+  /**
+   * What clients of one of the further listeners give as {@code bootstrap.servers}.
+   *
+   * @throws IllegalArgumentException where there is no such listener
+   */
+  public String bootstrapServers(String listener) {
+    Integer listening = ports.get(listener);
+    if (listening == null) {
+      throw new IllegalArgumentException("no listener " + listener + " among " + ports.keySet());
+    }
+    return "127.0.0.1:" + listening;
+  }
+
   public Path dataDir() {
     return dataDir;
   }
@@ -154,10 +174,16 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("process.roles", "broker,controller");
     settings.put("node.id", Integer.toString(NODE_ID));
     settings.put("log.dirs", dataDir.toString());
-    settings.put(
-        "listeners", "BROKER://127.0.0.1:" + port + ",CONTROLLER://127.0.0.1:" + controllerPort);
-    settings.put("advertised.listeners", "BROKER://127.0.0.1:" + port);
-    settings.put("listener.security.protocol.map", "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT");
+    StringBuilder addresses = new StringBuilder("BROKER://127.0.0.1:" + port);
+    StringBuilder security = new StringBuilder("BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT");
+    ports.forEach(
+        (listener, number) -> {
+          addresses.append(',').append(listener).append("://127.0.0.1:").append(number);
+          security.append(',').append(listener).append(':').append(protocols.get(listener));
+        });
+    settings.put("listeners", addresses + ",CONTROLLER://127.0.0.1:" + controllerPort);
+    settings.put("advertised.listeners", addresses.toString());
+    settings.put("listener.security.protocol.map", security.toString());
     settings.put("inter.broker.listener.name", "BROKER");
     settings.put("controller.listener.names", "CONTROLLER");
     settings.put("controller.quorum.voters", NODE_ID + "@127.0.0.1:" + controllerPort);
@@ -229,6 +255,7 @@ public final class EmbeddedBroker implements AutoCloseable {
 
     private int port;
     private @Nullable Path dataDir;
+    private final Map<String, String> protocols = new LinkedHashMap<>();
     private final Map<String, String> overrides = new HashMap<>();
 
     private Builder() {}
@@ -245,6 +272,18 @@ public final class EmbeddedBroker implements AutoCloseable {
     /** Where data is kept over runs; without, a temporary directory that {@code close} deletes. */
     public Builder dataDir(Path dataDir) {
       this.dataDir = dataDir;
+      return this;
+    }
+
+    /**
+     * Adds a listener on a free port of loopback, beside the one without security.
+     *
+     * @param name upper case
+     * @param protocol SSL, SASL_PLAINTEXT or SASL_SSL; {@link #setting} configures it, by {@code
+     *     listener.name.<name in lower case>.…}
+     */
+    public Builder listener(String name, String protocol) {
+      protocols.put(name, protocol);
       return this;
     }
 

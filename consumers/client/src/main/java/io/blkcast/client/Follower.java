@@ -1,5 +1,7 @@
 package io.blkcast.client;
 
+import io.blkcast.access.ClientUser;
+import io.blkcast.access.Role;
 import io.blkcast.client.FollowerListener.Phase;
 import io.blkcast.client.IncrementException.Code;
 import io.blkcast.codec.CodecException;
@@ -120,7 +122,13 @@ public final class Follower implements AutoCloseable {
       } catch (AuthorizationException | AuthenticationException e) {
         throw new IncrementException(
             Code.DENIED,
-            "not allowed to read %s: %s".formatted(config.volume(), e.getMessage()),
+            "not allowed to read %s: %s%s"
+                .formatted(
+                    config.volume(),
+                    e.getMessage(),
+                    e instanceof AuthorizationException
+                        ? ClientUser.remedy(config.catalogueSettings(), Role.CONSUMER)
+                        : "; check kafka.sasl.* and kafka.ssl.*"),
             e);
       } catch (RetriableException e) {
         warnOnce(e);

@@ -54,6 +54,7 @@ public final class ExporterCommands {
     root.addSubcommand(new ResyncCommand());
     root.addSubcommand(new PauseCommand());
     root.addSubcommand(new ResumeCommand());
+    root.addSubcommand(new AclsCommand());
   }
 
   /** The version of the jar that this was read from. */

@@ -18,15 +18,23 @@ final class BulkSender {
   private final KafkaProducer<byte[], byte[]> producer;
   private final byte[] key;
   private final String what;
+  private final String remedyOfDenial;
   private final PendingAcks acks;
 
   /**
    * @param what the attempt, for messages
+   * @param remedyOfDenial as of {@link PublishSettings#remedyOfDenial}
    */
-  BulkSender(KafkaProducer<byte[], byte[]> producer, byte[] key, String what, PendingAcks acks) {
+  BulkSender(
+      KafkaProducer<byte[], byte[]> producer,
+      byte[] key,
+      String what,
+      String remedyOfDenial,
+      PendingAcks acks) {
     this.producer = producer;
     this.key = key;
     this.what = what;
+    this.remedyOfDenial = remedyOfDenial;
     this.acks = acks;
   }
 
@@ -79,7 +87,7 @@ final class BulkSender {
     }
 
     void fail(Exception failure) {
-      PublishException translated = KafkaErrors.translate(what, failure);
+      PublishException translated = KafkaErrors.translate(what, failure, remedyOfDenial);
       acks.failed(translated);
       completeExceptionally(translated);
     }

@@ -123,7 +123,7 @@ final class CheckpointReader {
           .map(this::decode)
           .orElse(Last.NONE);
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
-      throw KafkaErrors.translate(what, e);
+      throw KafkaErrors.translate(what, e, settings.remedyOfDenial());
     }
   }
 

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.publish;
 
+import io.blkcast.access.Role;
 import io.blkcast.exporter.publish.PublishException.Code;
 import java.util.HashMap;
 import java.util.Map;
@@ -101,7 +102,7 @@ final class ClientSettings {
                 map.put(key, value);
               }
             });
-    map.put("transactional.id", settings.topics().prefix() + volume);
+    map.put("transactional.id", Role.transactionalId(settings.topics(), volume));
     return producer(map);
   }
 

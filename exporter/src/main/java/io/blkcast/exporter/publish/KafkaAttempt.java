@@ -45,6 +45,7 @@ final class KafkaAttempt implements Attempt {
   private final VolumeTransactions transactions;
   private final CheckpointReader reader;
   private final TopicNames topics;
+  private final String remedyOfDenial;
   private final VolumeSettings volume;
   private final RecordCodec codec;
   private final Clock clock;
@@ -69,7 +70,7 @@ final class KafkaAttempt implements Attempt {
       KafkaProducer<byte[], byte[]> bulk,
       VolumeTransactions transactions,
       CheckpointReader reader,
-      TopicNames topics,
+      PublishSettings settings,
       VolumeSettings volume,
       RecordCodec codec,
       Clock clock,
@@ -78,13 +79,14 @@ final class KafkaAttempt implements Attempt {
     this.bulk = bulk;
     this.transactions = transactions;
     this.reader = reader;
-    this.topics = topics;
+    this.topics = settings.topics();
+    this.remedyOfDenial = settings.remedyOfDenial();
     this.volume = volume;
     this.codec = codec;
     this.clock = clock;
     this.header = header;
     this.key = volume.volume().getBytes(StandardCharsets.UTF_8);
-    this.sender = new BulkSender(bulk, key, name(), acks);
+    this.sender = new BulkSender(bulk, key, name(), remedyOfDenial, acks);
     try {
       this.chunkPartitions = bulk.partitionsFor(topics.chunks()).size();
       this.homePartition = partitionOfKey(chunkPartitions);
@@ -93,7 +95,7 @@ final class KafkaAttempt implements Attempt {
       byte[] started = codec.encode(topics.chunks(), Records.started(volume.volume(), header));
       sender.send(topics.chunks(), homePartition, started, new RangeCollector(), 0);
     } catch (RuntimeException e) {
-      throw KafkaErrors.translate("start of " + name(), e);
+      throw KafkaErrors.translate("start of " + name(), e, remedyOfDenial);
     }
     acks.await(ACK_LIMIT);
   }
@@ -175,7 +177,7 @@ final class KafkaAttempt implements Attempt {
                   topics.chunks(), homePartition, key, codec.encode(topics.chunks(), manifest)),
               transactions.checkpoint(codec.encode(topics.checkpoints(), checkpoint)));
     } catch (RuntimeException e) {
-      throw KafkaErrors.translate("commit of " + name(), e);
+      throw KafkaErrors.translate("commit of " + name(), e, remedyOfDenial);
     }
     transactions.commit("commit of " + name(), records, reader, () -> inDoubt = true);
     end();

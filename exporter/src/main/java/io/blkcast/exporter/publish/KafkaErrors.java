@@ -22,9 +22,7 @@ import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.SslAuthenticationException;
 import org.apache.kafka.common.errors.TimeoutException;
-import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.TransactionAbortedException;
-import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
 import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.jspecify.annotations.Nullable;
 
@@ -37,8 +35,9 @@ final class KafkaErrors {
    * Translates a failure.
    *
    * @param what was being done, for the message: "commit of increment …"
+   * @param remedyOfDenial as of {@link PublishSettings#remedyOfDenial}
    */
-  static PublishException translate(String what, Throwable thrown) {
+  static PublishException translate(String what, Throwable thrown, String remedyOfDenial) {
     Throwable failure = thrown;
     while ((failure instanceof ExecutionException
             || failure instanceof CompletionException
@@ -53,7 +52,8 @@ final class KafkaErrors {
       Thread.currentThread().interrupt();
     }
     Code code = code(failure);
-    return new PublishException(code, what + ": " + cause(failure) + remedy(failure), failure);
+    return new PublishException(
+        code, what + ": " + cause(failure) + remedy(failure, remedyOfDenial), failure);
   }
 
   private static Code code(Throwable failure) {
@@ -120,13 +120,7 @@ final class KafkaErrors {
     return message == null || message.isBlank() ? failure.toString() : message;
   }
 
-  private static String remedy(Throwable failure) {
-    if (failure instanceof TopicAuthorizationException denied) {
-      return "; grant WRITE, DESCRIBE and DESCRIBE_CONFIGS on " + denied.unauthorizedTopics();
-    }
-    if (failure instanceof TransactionalIdAuthorizationException) {
-      return "; grant WRITE on the transactional ids that start with the topics' prefix";
-    }
+  private static String remedy(Throwable failure, String remedyOfDenial) {
     if (failure instanceof SslAuthenticationException) {
       return "; check kafka.ssl.* against the brokers' certificates";
     }
@@ -134,7 +128,7 @@ final class KafkaErrors {
       return "; check kafka.sasl.*";
     }
     if (failure instanceof AuthorizationException) {
-      return "; grant the exporter's user that right";
+      return remedyOfDenial;
     }
     if (failure instanceof RecordTooLargeException) {
       return "; make chunkSize smaller, or raise max.message.bytes of the topic";

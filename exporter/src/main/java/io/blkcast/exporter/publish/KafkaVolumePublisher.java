@@ -67,7 +67,7 @@ final class KafkaVolumePublisher implements VolumePublisher {
             connection.bulk(),
             transactions,
             reader(connection),
-            settings.topics(),
+            settings,
             volume,
             codec,
             clock,
@@ -91,12 +91,16 @@ final class KafkaVolumePublisher implements VolumePublisher {
                   acknowledged.complete(null);
                 } else {
                   acknowledged.completeExceptionally(
-                      KafkaErrors.translate("event of volume " + volume.volume(), failure));
+                      KafkaErrors.translate(
+                          "event of volume " + volume.volume(),
+                          failure,
+                          settings.remedyOfDenial()));
                 }
               });
     } catch (PublishException | RuntimeException e) {
       acknowledged.completeExceptionally(
-          KafkaErrors.translate("event of volume " + volume.volume(), e));
+          KafkaErrors.translate(
+              "event of volume " + volume.volume(), e, settings.remedyOfDenial()));
     }
     return acknowledged;
   }

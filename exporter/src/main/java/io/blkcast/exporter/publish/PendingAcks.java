@@ -51,7 +51,7 @@ final class PendingAcks {
       try {
         wait(millis);
       } catch (InterruptedException e) {
-        throw KafkaErrors.translate("waiting for acknowledgements", e);
+        throw KafkaErrors.translate("waiting for acknowledgements", e, "");
       }
     }
     PublishException cause = failure;

@@ -1,5 +1,7 @@
 package io.blkcast.exporter.publish;
 
+import io.blkcast.access.ClientUser;
+import io.blkcast.access.Role;
 import io.blkcast.codec.TopicNames;
 import java.net.URI;
 import java.util.Map;
@@ -33,6 +35,11 @@ public record PublishSettings(
     if (partitions < 1) {
       throw new IllegalArgumentException("a topic has 1 partition or more, not " + partitions);
     }
+  }
+
+  /** What to do where the brokers deny something to this exporter. */
+  String remedyOfDenial() {
+    return ClientUser.remedy(producer, Role.EXPORTER);
   }
 
   /** Without the clients' settings: those may hold secrets. */

@@ -75,7 +75,8 @@ public final class Publishers implements AutoCloseable {
     try {
       connection().admin().describeCluster().nodes().get();
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
-      throw KafkaErrors.translate("asking the brokers for their nodes", e);
+      throw KafkaErrors.translate(
+          "asking the brokers for their nodes", e, settings.remedyOfDenial());
     }
   }
 
@@ -98,7 +99,7 @@ public final class Publishers implements AutoCloseable {
     try {
       registry.ifPresent(SchemaRegistryClient::check);
     } catch (RuntimeException e) {
-      throw KafkaErrors.translate("the schema registry", e);
+      throw KafkaErrors.translate("the schema registry", e, "");
     }
   }
 
@@ -110,7 +111,7 @@ public final class Publishers implements AutoCloseable {
     try {
       codec.prepare(settings.topics());
     } catch (RuntimeException e) {
-      throw KafkaErrors.translate("registering the schemas", e);
+      throw KafkaErrors.translate("registering the schemas", e, "");
     }
   }
 
@@ -130,7 +131,8 @@ public final class Publishers implements AutoCloseable {
       new TopicSetup(
               current.admin(),
               TopicSpec.of(settings.topics(), settings.partitions(), stripes, chunkBytes),
-              settings.replicationFactor())
+              settings.replicationFactor(),
+              settings.remedyOfDenial())
           .ensure()
           .forEach(LOG::warn);
       topicsChecked = true;
@@ -147,7 +149,7 @@ public final class Publishers implements AutoCloseable {
       if (admin != null) {
         admin.close(Duration.ZERO);
       }
-      throw KafkaErrors.translate("making Kafka's clients", e);
+      throw KafkaErrors.translate("making Kafka's clients", e, settings.remedyOfDenial());
     }
   }
 

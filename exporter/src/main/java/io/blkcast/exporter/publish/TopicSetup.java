@@ -31,11 +31,14 @@ final class TopicSetup {
   private final Admin admin;
   private final List<TopicSpec> specs;
   private final short replicationFactor;
+  private final String remedyOfDenial;
 
-  TopicSetup(Admin admin, List<TopicSpec> specs, OptionalInt replicationFactor) {
+  TopicSetup(
+      Admin admin, List<TopicSpec> specs, OptionalInt replicationFactor, String remedyOfDenial) {
     this.admin = admin;
     this.specs = specs;
     this.replicationFactor = (short) replicationFactor.orElse(BROKERS_DEFAULT);
+    this.remedyOfDenial = remedyOfDenial;
   }
 
   /**
@@ -69,7 +72,7 @@ final class TopicSetup {
       }
       return check(existing);
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
-      throw KafkaErrors.translate("looking after the topics", e);
+      throw KafkaErrors.translate("looking after the topics", e, remedyOfDenial);
     }
   }
 

@@ -84,7 +84,7 @@ final class VolumeTransactions implements AutoCloseable {
       throw KafkaErrors.isFenced(e)
           ? new PublishException(
               Code.RETRIABLE, what + ": another exporter is taking it over at the same time", e)
-          : KafkaErrors.translate(what, e);
+          : KafkaErrors.translate(what, e, settings.remedyOfDenial());
     }
   }
 
@@ -133,7 +133,7 @@ final class VolumeTransactions implements AutoCloseable {
       discard();
       throw KafkaErrors.isFenced(e)
           ? shutOutOrTimedOut(what, reader, e)
-          : KafkaErrors.translate(what, e);
+          : KafkaErrors.translate(what, e, settings.remedyOfDenial());
     }
   }
 

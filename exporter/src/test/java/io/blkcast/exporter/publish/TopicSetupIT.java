@@ -43,8 +43,8 @@ class TopicSetupIT {
   void missingTopicsAreMadeSoThatTheyPassTheirOwnCheck() throws Exception {
     try (Admin admin = kafka.admin()) {
       List<TopicSpec> specs = TopicSpec.of(names, 4, 2, 2 << 20);
-      assertThat(new TopicSetup(admin, specs, OptionalInt.of(1)).ensure()).isEmpty();
-      assertThat(new TopicSetup(admin, specs, OptionalInt.of(1)).ensure()).isEmpty();
+      assertThat(new TopicSetup(admin, specs, OptionalInt.of(1), "").ensure()).isEmpty();
+      assertThat(new TopicSetup(admin, specs, OptionalInt.of(1), "").ensure()).isEmpty();
       assertThat(admin.listTopics().names().get()).containsAll(names.all());
       assertThat(setting(admin, names.checkpoints(), "cleanup.policy")).isEqualTo("compact");
       assertThat(setting(admin, names.increments(), "cleanup.policy")).isEqualTo("delete");
@@ -114,7 +114,7 @@ class TopicSetupIT {
             "unclean.leader.election.enable", "true"));
     try (Admin admin = kafka.admin()) {
       assertThat(
-              new TopicSetup(admin, TopicSpec.of(names, 1, 1, 65_536), OptionalInt.empty())
+              new TopicSetup(admin, TopicSpec.of(names, 1, 1, 65_536), OptionalInt.empty(), "")
                   .ensure())
           .hasSize(3)
           .allMatch(warning -> warning.startsWith("topic " + names.chunks()))
@@ -128,7 +128,8 @@ class TopicSetupIT {
   void moreReplicasThanBrokersAreRefused() throws Exception {
     try (Admin admin = kafka.admin()) {
       assertThatThrownBy(
-              new TopicSetup(admin, TopicSpec.of(names, 1, 1, 65_536), OptionalInt.of(3))::ensure)
+              new TopicSetup(admin, TopicSpec.of(names, 1, 1, 65_536), OptionalInt.of(3), "")
+                  ::ensure)
           .isInstanceOfSatisfying(
               PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
           .hasMessageContaining("topics.replicationFactor");
