@@ -27,6 +27,7 @@ final class Scene {
   final String volume;
   private String extra = "";
   private String size = "64MiB";
+  private String volumeSettings = "";
 
   Scene(Path directory, String bootstrap, String volume) {
     this.directory = directory;
@@ -42,6 +43,12 @@ final class Scene {
 
   Scene size(String bytes) {
     size = bytes;
+    return this;
+  }
+
+  /** One more line of the volume's configuration. */
+  Scene volumeSetting(String line) {
+    volumeSettings += "    " + line + "\n";
     return this;
   }
 
@@ -70,6 +77,7 @@ final class Scene {
     """
             .formatted(
                 bootstrap, extra.isEmpty() ? 5 : 50, directory, directory, volume, image(), size)
+        + volumeSettings
         + extra;
   }
 
