@@ -4,6 +4,7 @@
 
 #include <linux/blk-filter.h>
 #include <linux/atomic.h>
+#include <linux/hash.h>
 #include <linux/rculist.h>
 #include <linux/sched.h>
 #include <linux/static_call_types.h>
@@ -16,7 +17,37 @@ long blkfilter_ctl(struct block_device *bdev, const char *name,
 		   unsigned int cmd, u8 __user *buf, u32 *plen);
 void blkfilter_device_gone(struct block_device *bdev);
 ssize_t blkfilter_show(struct block_device *bdev, char *buf);
-struct blkfilter *blkfilter_enter(struct bio *bio);
+
+#define BLKFILTER_HASH_BITS	6
+extern struct hlist_head blkfilters[1 << BLKFILTER_HASH_BITS];
+extern unsigned int blkfilters_whole_disk;
+
+static __always_inline struct hlist_head *blkfilter_bucket(const struct block_device *bdev)
+{
+	return &blkfilters[hash_ptr(bdev, BLKFILTER_HASH_BITS)];
+}
+
+/* The filter on a device; under RCU, or with the disk claimed. */
+static __always_inline struct blkfilter *blkfilter_find(const struct block_device *bdev)
+{
+	struct blkfilter *flt;
+
+	hlist_for_each_entry_rcu_notrace(flt, blkfilter_bucket(bdev), node)
+		if (flt->bdev == bdev)
+			return flt;
+	return NULL;
+}
+
+/* The filter on the disk that covers its partitions, if there is one. */
+static __always_inline struct blkfilter *blkfilter_find_whole(struct block_device *bdev)
+{
+	struct blkfilter *flt;
+
+	if (likely(!READ_ONCE(blkfilters_whole_disk)) || !bdev_is_partition(bdev))
+		return NULL;
+	flt = blkfilter_find(bdev_whole(bdev));
+	return flt && (flt->flags & BLKFILTER_WHOLE_DISK) ? flt : NULL;
+}
 
 /* ioctl.c */
 bool blkfilter_is_ioctl(unsigned int cmd);
@@ -29,6 +60,7 @@ void blkfilter_device_exit(void);
 
 /* pass.c: passing bios on, and what each task is passing on */
 extern atomic_t blkfilter_guards;
+void blkfilter_submit(struct bio *bio, struct blkfilter *flt);
 bool __blkfilter_skips(const struct blkfilter *flt, struct bio *bio);
 
 /*

@@ -20,13 +20,11 @@
 #include "blkfilter.h"
 #include "compat.h"
 
-#define FILTER_HASH_BITS	6
-
 /* Protects everything here for writing; never held across a callback. */
 static DEFINE_SPINLOCK(filter_lock);
 static LIST_HEAD(filter_drivers);
-static DEFINE_HASHTABLE(filters, FILTER_HASH_BITS);
-static unsigned int whole_disk_filters;
+struct hlist_head blkfilters[1 << BLKFILTER_HASH_BITS];
+unsigned int blkfilters_whole_disk;
 
 /*
  * Claims of disks.
@@ -71,75 +69,16 @@ static void disk_unclaim(struct disk_claim *claim)
 	wake_up_all(&disk_claim_wait);
 }
 
-/*
- * Looking filters up.
- */
-
-/* Under RCU, or with the device's disk claimed. */
-static struct blkfilter *filter_find(const struct block_device *bdev)
-{
-	struct blkfilter *flt;
-
-	hlist_for_each_entry_rcu_notrace(flt, &filters[hash_ptr(bdev, FILTER_HASH_BITS)], node)
-		if (flt->bdev == bdev)
-			return flt;
-	return NULL;
-}
-
-/* The filter on the disk that covers its partitions, if there is one. */
-static struct blkfilter *filter_find_whole(struct block_device *bdev)
-{
-	struct blkfilter *flt;
-
-	if (likely(!READ_ONCE(whole_disk_filters)) || !bdev_is_partition(bdev))
-		return NULL;
-	flt = filter_find(bdev_whole(bdev));
-	return flt && (flt->flags & BLKFILTER_WHOLE_DISK) ? flt : NULL;
-}
-
+/* A filter on one of the disk's partitions. */
 static struct blkfilter *filter_of_partition(const struct block_device *bdev)
 {
 	struct blkfilter *flt;
 	int bkt;
 
-	hash_for_each_rcu(filters, bkt, flt, node)
+	hash_for_each_rcu(blkfilters, bkt, flt, node)
 		if (flt->bdev->bd_disk == bdev->bd_disk && flt->bdev != bdev)
 			return flt;
 	return NULL;
-}
-
-/**
- * blkfilter_enter - find the filter that is to see a bio
- * @bio: about to be queued
- *
- * Runs for every bio of every device while the submit path is hooked.
- *
- * Return: the filter with a reference, or NULL if none wants the bio.
- */
-struct blkfilter *notrace blkfilter_enter(struct bio *bio)
-{
-	struct blkfilter *flt;
-
-	preempt_disable_notrace();
-	flt = filter_find(bio->bi_bdev);
-	if (!flt)
-		flt = filter_find_whole(bio->bi_bdev);
-	if (!flt)
-		goto out;
-	if ((flt->ops->flags & BLKFILTER_WRITES_ONLY) &&
-	    !op_is_write(bio_op(bio)))
-		goto pass_by;
-	if (bio->bi_pool && bio->bi_pool == flt->ops->bio_set)
-		goto pass_by;
-	if (blkfilter_skips(flt, bio))
-		goto pass_by;
-	if (percpu_ref_tryget_live(&flt->ref))
-		goto out;
-pass_by:
-	flt = NULL;
-out:
-	preempt_enable_notrace();
-	return flt;
 }
 
 /*
@@ -179,14 +118,14 @@ static void filter_drained(struct percpu_ref *ref)
 
 static int filter_check_device(struct block_device *bdev, const char *name)
 {
-	struct blkfilter *flt = filter_find(bdev);
+	struct blkfilter *flt = blkfilter_find(bdev);
 
 	if (!compat_bdev_live(bdev))
 		return -ENODEV;
 	if (flt)
 		return strncmp(flt->ops->name, name, BLKFILTER_NAME_LENGTH) ?
 			-EBUSY : -EALREADY;
-	flt = filter_find_whole(bdev);
+	flt = blkfilter_find_whole(bdev);
 	if (flt) {
 		pr_err("%pg: filter %s on the whole disk %pg covers this partition; detach it first\n",
 		       bdev, flt->ops->name, flt->bdev);
@@ -241,9 +180,8 @@ static int filter_publish(struct blkfilter *flt)
 	}
 	spin_lock(&filter_lock);
 	if (flt->flags & BLKFILTER_WHOLE_DISK)
-		WRITE_ONCE(whole_disk_filters, whole_disk_filters + 1);
-	hlist_add_head_rcu(&flt->node,
-			   &filters[hash_ptr(flt->bdev, FILTER_HASH_BITS)]);
+		WRITE_ONCE(blkfilters_whole_disk, blkfilters_whole_disk + 1);
+	hlist_add_head_rcu(&flt->node, blkfilter_bucket(flt->bdev));
 	spin_unlock(&filter_lock);
 	return 0;
 }
@@ -277,7 +215,7 @@ static void filter_remove(struct blkfilter *flt)
 	spin_lock(&filter_lock);
 	hlist_del_rcu(&flt->node);
 	if (flt->flags & BLKFILTER_WHOLE_DISK)
-		WRITE_ONCE(whole_disk_filters, whole_disk_filters - 1);
+		WRITE_ONCE(blkfilters_whole_disk, blkfilters_whole_disk - 1);
 	spin_unlock(&filter_lock);
 	blkfilter_hook_submit_put();
 	/* Submitters may still look at the reference that they do not get. */
@@ -332,7 +270,7 @@ int blkfilter_detach(struct block_device *bdev, const char *name)
 	int ret = 0;
 
 	disk_claim(&claim, bdev->bd_disk);
-	flt = filter_find(bdev);
+	flt = blkfilter_find(bdev);
 	if (!flt)
 		ret = -ENOENT;
 	else if (strncmp(flt->ops->name, name, BLKFILTER_NAME_LENGTH))
@@ -358,7 +296,7 @@ void blkfilter_device_gone(struct block_device *bdev)
 	struct blkfilter *flt;
 
 	disk_claim(&claim, bdev->bd_disk);
-	flt = filter_find(bdev);
+	flt = blkfilter_find(bdev);
 	if (flt) {
 		pr_warn("%pg: device is being removed, filter %s detached\n",
 			bdev, flt->ops->name);
@@ -385,7 +323,7 @@ long blkfilter_ctl(struct block_device *bdev, const char *name,
 	long ret;
 
 	rcu_read_lock();
-	flt = filter_find(bdev);
+	flt = blkfilter_find(bdev);
 	if (flt && !percpu_ref_tryget_live(&flt->ref))
 		flt = NULL;
 	rcu_read_unlock();
@@ -414,7 +352,7 @@ ssize_t blkfilter_show(struct block_device *bdev, char *buf)
 	ssize_t n;
 
 	rcu_read_lock();
-	flt = filter_find(bdev);
+	flt = blkfilter_find(bdev);
 	n = sysfs_emit(buf, "%s\n", flt ? flt->ops->name : "");
 	rcu_read_unlock();
 	return n;
@@ -454,7 +392,7 @@ static bool filter_driver_device(const struct blkfilter_operations *ops,
 	int bkt;
 
 	spin_lock(&filter_lock);
-	hash_for_each(filters, bkt, flt, node) {
+	hash_for_each(blkfilters, bkt, flt, node) {
 		if (flt->ops == ops) {
 			*bdev = flt->bdev;
 			*disk = flt->bdev->bd_disk;
@@ -485,7 +423,7 @@ void blkfilter_unregister(struct blkfilter_operations *ops)
 
 	while (filter_driver_device(ops, &bdev, &disk)) {
 		disk_claim(&claim, disk);
-		flt = filter_find(bdev);
+		flt = blkfilter_find(bdev);
 		if (flt && flt->ops == ops)
 			filter_remove(flt);
 		disk_unclaim(&claim);

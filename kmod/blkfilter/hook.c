@@ -45,15 +45,28 @@ static void submit_original_unset(struct bio *bio)
 
 DEFINE_STATIC_CALL(blkfilter_submit_original, submit_original_unset);
 
-/* Entered in place of the original function. */
-static void submit_handler(struct bio *bio, struct blkfilter *flt)
+/*
+ * The filter that is to see a bio, with a reference. Runs for every bio of every
+ * device while the submit path is hooked.
+ */
+static __always_inline struct blkfilter *submit_filter(struct bio *bio)
 {
-	struct bio_list *list = blkfilter_hide_bio_list();
+	struct block_device *bdev = bio->bi_bdev;
+	struct blkfilter *flt;
 
-	if (!flt->ops->submit_bio(flt, bio))
-		blkfilter_pass(flt, bio);
-	current->bio_list = list;
-	blkfilter_put(flt);
+	flt = blkfilter_find(bdev);
+	if (likely(!flt))
+		flt = blkfilter_find_whole(bdev);
+	if (likely(!flt))
+		return NULL;
+	if ((flt->ops->flags & BLKFILTER_WRITES_ONLY) &&
+	    !op_is_write(bio_op(bio)))
+		return NULL;
+	if (bio->bi_pool && bio->bi_pool == flt->ops->bio_set)
+		return NULL;
+	if (blkfilter_skips(flt, bio))
+		return NULL;
+	return percpu_ref_tryget_live_rcu(&flt->ref) ? flt : NULL;
 }
 
 static void notrace submit_callback(unsigned long ip, unsigned long parent_ip,
@@ -61,12 +74,23 @@ static void notrace submit_callback(unsigned long ip, unsigned long parent_ip,
 				    struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = compat_ftrace_regs(fregs);
-	struct blkfilter *flt = blkfilter_enter((struct bio *)regs->di);
+	struct bio *bio = (struct bio *)regs->di;
+	struct blkfilter *flt;
 
+	if (likely(hlist_empty(blkfilter_bucket(bio->bi_bdev)) &&
+		   !READ_ONCE(blkfilters_whole_disk)))
+		return;
+
+	/* Code that is not preemptible is an RCU reader; lockdep is to know. */
+	preempt_disable_notrace();
+	rcu_lock_acquire(&rcu_lock_map);
+	flt = submit_filter(bio);
+	rcu_lock_release(&rcu_lock_map);
 	if (flt) {
 		regs->si = (unsigned long)flt;
-		regs->ip = (unsigned long)submit_handler;
+		regs->ip = (unsigned long)blkfilter_submit;
 	}
+	preempt_enable_notrace();
 }
 
 static struct ftrace_ops submit_hook = {

@@ -128,6 +128,46 @@ bool notrace __blkfilter_skips(const struct blkfilter *flt, struct bio *bio)
 	return false;
 }
 
+static __always_inline void pass(struct blkfilter *flt, struct bio *bio)
+{
+	/* Not to be zeroed first, in a kernel that does so with what is on the stack. */
+	struct blkfilter_task t __attribute__((uninitialized));
+
+	t.flt = flt;
+	t.bio = bio;
+	t.sector = bio->bi_iter.bi_sector;
+	t.end = bio_end_sector(bio);
+	task_enter(&t);
+	static_call(blkfilter_submit_original)(bio);
+	task_exit(&t);
+}
+
+/* percpu_ref_put() without calls; code that is not preemptible is an RCU reader. */
+static __always_inline void filter_put(struct blkfilter *flt)
+{
+	unsigned long __percpu *count;
+
+	preempt_disable();
+	if (likely(__ref_is_percpu(&flt->ref, &count))) {
+		this_cpu_dec(*count);
+		preempt_enable();
+	} else {
+		preempt_enable();
+		blkfilter_put(flt);
+	}
+}
+
+/* Entered in place of the original function, with a reference to the filter. */
+void blkfilter_submit(struct bio *bio, struct blkfilter *flt)
+{
+	struct bio_list *list = blkfilter_hide_bio_list();
+
+	if (!flt->ops->submit_bio(flt, bio))
+		pass(flt, bio);
+	current->bio_list = list;
+	filter_put(flt);
+}
+
 /**
  * blkfilter_pass - send a bio on, below the filter
  * @flt: the filter that got it
@@ -139,15 +179,8 @@ bool notrace __blkfilter_skips(const struct blkfilter *flt, struct bio *bio)
 void blkfilter_pass(struct blkfilter *flt, struct bio *bio)
 {
 	struct bio_list *list = blkfilter_hide_bio_list();
-	struct blkfilter_task t;
 
-	t.flt = flt;
-	t.bio = bio;
-	t.sector = bio->bi_iter.bi_sector;
-	t.end = bio_end_sector(bio);
-	task_enter(&t);
-	static_call(blkfilter_submit_original)(bio);
-	task_exit(&t);
+	pass(flt, bio);
 	current->bio_list = list;
 }
 EXPORT_SYMBOL_GPL(blkfilter_pass);
