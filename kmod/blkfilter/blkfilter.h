@@ -27,15 +27,21 @@ static __always_inline struct hlist_head *blkfilter_bucket(const struct block_de
 	return &blkfilters[hash_ptr(bdev, BLKFILTER_HASH_BITS)];
 }
 
-/* The filter on a device; under RCU, or with the disk claimed. */
-static __always_inline struct blkfilter *blkfilter_find(const struct block_device *bdev)
+/* The filter on a device, in its bucket; under RCU, or with the disk claimed. */
+static __always_inline struct blkfilter *
+blkfilter_find_in(struct hlist_head *bucket, const struct block_device *bdev)
 {
 	struct blkfilter *flt;
 
-	hlist_for_each_entry_rcu_notrace(flt, blkfilter_bucket(bdev), node)
+	hlist_for_each_entry_rcu_notrace(flt, bucket, node)
 		if (flt->bdev == bdev)
 			return flt;
 	return NULL;
+}
+
+static __always_inline struct blkfilter *blkfilter_find(const struct block_device *bdev)
+{
+	return blkfilter_find_in(blkfilter_bucket(bdev), bdev);
 }
 
 /* The filter on the disk that covers its partitions, if there is one. */
@@ -61,19 +67,12 @@ void blkfilter_device_exit(void);
 /* pass.c: passing bios on, and what each task is passing on */
 extern atomic_t blkfilter_guards;
 void blkfilter_submit(struct bio *bio, struct blkfilter *flt);
-bool __blkfilter_skips(const struct blkfilter *flt, struct bio *bio);
+bool blkfilter_skips(const struct blkfilter *flt, struct bio *bio);
 
-/*
- * Whether this task sends a bio that no filter is to see: the driver's own I/O, and
- * the rest of a bio that is being passed on and was split below. The filter saw it
- * when it was whole.
- */
-static __always_inline bool blkfilter_skips(const struct blkfilter *flt,
-					    struct bio *bio)
+/* Whether what this task sends may be something that no filter is to see. */
+static __always_inline bool blkfilter_nested(void)
 {
-	if (likely(!current->bio_list && !atomic_read(&blkfilter_guards)))
-		return false;
-	return __blkfilter_skips(flt, bio);
+	return current->bio_list || atomic_read(&blkfilter_guards);
 }
 
 /*

@@ -45,51 +45,58 @@ static void submit_original_unset(struct bio *bio)
 
 DEFINE_STATIC_CALL(blkfilter_submit_original, submit_original_unset);
 
-/*
- * The filter that is to see a bio, with a reference. Runs for every bio of every
- * device while the submit path is hooked.
- */
-static __always_inline struct blkfilter *submit_filter(struct bio *bio)
+/* Sends a bio to a filter, unless that is being detached; under RCU. */
+static __always_inline void submit_redirect(struct pt_regs *regs, struct blkfilter *flt)
 {
-	struct block_device *bdev = bio->bi_bdev;
-	struct blkfilter *flt;
-
-	flt = blkfilter_find(bdev);
-	if (likely(!flt))
-		flt = blkfilter_find_whole(bdev);
-	if (likely(!flt))
-		return NULL;
-	if ((flt->ops->flags & BLKFILTER_WRITES_ONLY) &&
-	    !op_is_write(bio_op(bio)))
-		return NULL;
-	if (bio->bi_pool && bio->bi_pool == flt->ops->bio_set)
-		return NULL;
-	if (blkfilter_skips(flt, bio))
-		return NULL;
-	return percpu_ref_tryget_live_rcu(&flt->ref) ? flt : NULL;
+	if (percpu_ref_tryget_live_rcu(&flt->ref)) {
+		regs->si = (unsigned long)flt;
+		regs->ip = (unsigned long)blkfilter_submit;
+	}
 }
 
+/* The task is inside of a driver's ->submit_bio(), or may be inside of a filter. */
+static noinline void notrace submit_nested(struct pt_regs *regs, struct blkfilter *flt)
+{
+	if (!blkfilter_skips(flt, (struct bio *)regs->di))
+		submit_redirect(regs, flt);
+}
+
+static __always_inline bool submit_wanted(const struct blkfilter *flt, struct bio *bio)
+{
+	const struct blkfilter_operations *ops = flt->ops;
+
+	if ((ops->flags & BLKFILTER_WRITES_ONLY) && !op_is_write(bio_op(bio)))
+		return false;
+	return likely(!ops->bio_set) || bio->bi_pool != ops->bio_set;
+}
+
+/* Runs for every bio of every device while the submit path is hooked. */
 static void notrace submit_callback(unsigned long ip, unsigned long parent_ip,
 				    struct ftrace_ops *ops,
 				    struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = compat_ftrace_regs(fregs);
 	struct bio *bio = (struct bio *)regs->di;
+	struct block_device *bdev = bio->bi_bdev;
+	struct hlist_head *bucket = blkfilter_bucket(bdev);
 	struct blkfilter *flt;
 
-	if (likely(hlist_empty(blkfilter_bucket(bio->bi_bdev)) &&
-		   !READ_ONCE(blkfilters_whole_disk)))
+	if (likely(hlist_empty(bucket) && !READ_ONCE(blkfilters_whole_disk)))
 		return;
 
 	/* Code that is not preemptible is an RCU reader; lockdep is to know. */
 	preempt_disable_notrace();
 	rcu_lock_acquire(&rcu_lock_map);
-	flt = submit_filter(bio);
-	rcu_lock_release(&rcu_lock_map);
-	if (flt) {
-		regs->si = (unsigned long)flt;
-		regs->ip = (unsigned long)blkfilter_submit;
+	flt = blkfilter_find_in(bucket, bdev);
+	if (likely(!flt))
+		flt = blkfilter_find_whole(bdev);
+	if (flt && submit_wanted(flt, bio)) {
+		if (unlikely(blkfilter_nested()))
+			submit_nested(regs, flt);
+		else
+			submit_redirect(regs, flt);
 	}
+	rcu_lock_release(&rcu_lock_map);
 	preempt_enable_notrace();
 }
 

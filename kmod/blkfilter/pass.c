@@ -112,8 +112,12 @@ static __always_inline void task_exit(struct blkfilter_task *t)
 	smp_store_release(&slot->owner, NULL);
 }
 
-/* What blkfilter_skips() does not know at once. */
-bool notrace __blkfilter_skips(const struct blkfilter *flt, struct bio *bio)
+/*
+ * Whether a bio that is sent where blkfilter_nested() is one that no filter is to see:
+ * the driver's own, or the rest of one that is being passed on and was split below.
+ * The filter saw it when it was whole.
+ */
+bool notrace blkfilter_skips(const struct blkfilter *flt, struct bio *bio)
 {
 	struct blkfilter_task *t;
 
@@ -128,8 +132,22 @@ bool notrace __blkfilter_skips(const struct blkfilter *flt, struct bio *bio)
 	return false;
 }
 
-static __always_inline void pass(struct blkfilter *flt, struct bio *bio)
+/*
+ * Whether nothing of a bio will be submitted again below: a request-based driver does
+ * not, and the block layer splits nothing for it that lies within a page, by the
+ * very same test.
+ */
+static __always_inline bool bio_stays_whole(struct bio *bio)
 {
+	struct request_queue *q = bdev_get_queue(bio->bi_bdev);
+
+	return queue_is_mq(q) && !q->limits.chunk_sectors && bio->bi_vcnt == 1 &&
+	       bio->bi_io_vec->bv_len + bio->bi_io_vec->bv_offset <= PAGE_SIZE;
+}
+
+static noinline void pass_recorded(struct blkfilter *flt, struct bio *bio)
+{
+	struct bio_list *list = blkfilter_hide_bio_list();
 	/* Not to be zeroed first, in a kernel that does so with what is on the stack. */
 	struct blkfilter_task t __attribute__((uninitialized));
 
@@ -140,6 +158,7 @@ static __always_inline void pass(struct blkfilter *flt, struct bio *bio)
 	task_enter(&t);
 	static_call(blkfilter_submit_original)(bio);
 	task_exit(&t);
+	current->bio_list = list;
 }
 
 /* percpu_ref_put() without calls; code that is not preemptible is an RCU reader. */
@@ -163,7 +182,7 @@ void blkfilter_submit(struct bio *bio, struct blkfilter *flt)
 	struct bio_list *list = blkfilter_hide_bio_list();
 
 	if (!flt->ops->submit_bio(flt, bio))
-		pass(flt, bio);
+		blkfilter_pass(flt, bio);
 	current->bio_list = list;
 	filter_put(flt);
 }
@@ -178,10 +197,11 @@ void blkfilter_submit(struct bio *bio, struct blkfilter *flt)
  */
 void blkfilter_pass(struct blkfilter *flt, struct bio *bio)
 {
-	struct bio_list *list = blkfilter_hide_bio_list();
-
-	pass(flt, bio);
-	current->bio_list = list;
+	/* Only a driver's ->submit_bio() has a bio_list, and that is hidden from filters. */
+	if (likely(bio_stays_whole(bio)))
+		static_call(blkfilter_submit_original)(bio);
+	else
+		pass_recorded(flt, bio);
 }
 EXPORT_SYMBOL_GPL(blkfilter_pass);
 

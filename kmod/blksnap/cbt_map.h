@@ -50,24 +50,18 @@ void cbt_map_mark_both(struct cbt_map *map, sector_t sector, sector_t count);
  * @map: the map
  * @sector: first of them, within the map
  * @last: last of them, within the map
- *
- * Return: whether there was a block that had not been changed since the last take.
  */
-static inline bool cbt_map_mark(struct cbt_map *map, sector_t sector, sector_t last)
+static inline void cbt_map_mark(struct cbt_map *map, sector_t sector, sector_t last)
 {
 	u8 *p = map->active + (sector >> map->block_shift);
 	u8 *end = map->active + (last >> map->block_shift);
 	u8 number = map->number;
-	bool fresh = false;
 
 	do {
 		/* Most find it marked: no cache line is dirtied then. */
-		if (READ_ONCE(*p) != number && xchg(p, number) != number) {
+		if (READ_ONCE(*p) != number && xchg(p, number) != number)
 			atomic_long_inc(&map->changed);
-			fresh = true;
-		}
 	} while (++p <= end);
-	return fresh;
 }
 
 #endif /* _BLKSNAP_CBT_MAP_H */

@@ -48,36 +48,46 @@ bool gate_enter_slow(struct gate *gate, bool nowait);
 /**
  * gate_enter - a write comes
  * @gate: of its device
- * @nowait: it may not sleep
  *
- * Return: true if it is inside; false if it would have to wait and may not.
+ * Return: true if it is inside; false if the gate is closed, then gate_enter_slow().
  */
-static inline bool gate_enter(struct gate *gate, bool nowait)
+static __always_inline bool gate_enter(struct gate *gate)
 {
+	bool open;
+
 	/* An RCU reader: the hold waits for those that still saw the gate open. */
 	preempt_disable();
 	/* If it is open, then what the hold has changed is seen. */
-	if (likely(!smp_load_acquire(&gate->hold))) {
+	open = !smp_load_acquire(&gate->hold);
+	if (likely(open))
 		this_cpu_inc(gate->cpu->inside);
-		preempt_enable();
-		return true;
-	}
 	preempt_enable();
-	return gate_enter_slow(gate, nowait);
+	return open;
+}
+
+/**
+ * gate_count - count a write that is going on
+ * @gate: of its device
+ * @sectors: that it writes
+ */
+static __always_inline void gate_count(struct gate *gate, sector_t sectors)
+{
+	struct gate_cpu __percpu *cpu = gate->cpu;
+
+	this_cpu_inc(cpu->writes);
+	this_cpu_add(cpu->sectors, sectors);
 }
 
 /**
  * gate_leave - a write that came in is out of reach or complete
- * @gate: of its device; any context
+ * @gate: of its device; any context. A gate is freed a grace period after it was
+ *	empty, so that the caller has to be an RCU reader if nothing else keeps it
  */
-static inline void gate_leave(struct gate *gate)
+static __always_inline void gate_leave(struct gate *gate)
 {
-	/* An RCU reader: the gate is freed a grace period after it was empty. */
-	preempt_disable();
 	this_cpu_dec(gate->cpu->inside);
 	if (unlikely(READ_ONCE(gate->hold)))
 		wake_up(&gate->left);
-	preempt_enable();
 }
 
 /**

@@ -25,6 +25,7 @@ struct snapshot;
  * @area_srcu: those who use @area
  * @async: the driver may complete writes after it has returned, and has no
  *	queue that could be drained
+ * @special: more is to be done for a write than to mark it: @async, or a @threshold
  * @inflight: struct inflight, for each write to an @async device
  * @resized: capacity differed from the map's; told of already
  * @threshold: changed blocks at which an event is due; 0 for none
@@ -45,6 +46,7 @@ struct tracker {
 	struct diff_area __rcu *area;
 	struct srcu_struct area_srcu;
 	bool async;
+	bool special;
 	mempool_t inflight;
 	unsigned long resized;
 	unsigned long threshold;
@@ -63,7 +65,7 @@ void tracker_exit(void);
 
 struct tracker *tracker_get(struct tracker *t);
 void tracker_put(struct tracker *t);
-void tracker_check_size(struct tracker *t);
+void tracker_tell_size(struct tracker *t);
 void tracker_check_threshold(struct tracker *t);
 void tracker_totals(struct tracker *t, u64 *writes, u64 *sectors);
 
@@ -73,6 +75,18 @@ long tracker_ctl(struct blkfilter *flt, unsigned int cmd, u8 __user *buf, u32 *p
 static inline struct tracker *to_tracker(struct blkfilter *flt)
 {
 	return container_of(flt, struct tracker, flt);
+}
+
+/**
+ * tracker_check_size - see whether the device has another size than the map
+ * @t: tracker of a device that is there
+ *
+ * What was added is not tracked until the next take, which begins with a new map.
+ */
+static inline void tracker_check_size(struct tracker *t)
+{
+	if (unlikely(bdev_nr_sectors(t->flt.bdev) != t->map->capacity))
+		tracker_tell_size(t);
 }
 
 #endif /* _BLKSNAP_TRACKER_H */

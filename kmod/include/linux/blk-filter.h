@@ -92,19 +92,19 @@ struct blkfilter_operations {
 
 /**
  * struct blkfilter - a filter on one device, embedded in the driver's structure
+ * @node: used by the mechanism
  * @bdev: the device
  * @ops: the driver
  * @flags: BLKFILTER_WHOLE_DISK
  * @ref: held by every bio and every command that is inside the driver
- * @node: used by the mechanism
  * @drained: used by the mechanism
  */
 struct blkfilter {
+	struct hlist_node node;
 	struct block_device *bdev;
 	const struct blkfilter_operations *ops;
 	unsigned int flags;
 	struct percpu_ref ref;
-	struct hlist_node node;
 	struct completion drained;
 };
 
@@ -183,7 +183,7 @@ static inline sector_t blkfilter_bio_sector(const struct blkfilter *flt,
 {
 	sector_t sector = bio->bi_iter.bi_sector;
 
-	if (!bio_flagged(bio, BIO_REMAPPED))
+	if (likely(!bio_flagged(bio, BIO_REMAPPED)))
 		sector += bio->bi_bdev->bd_start_sect;
 	return sector - flt->bdev->bd_start_sect;
 }

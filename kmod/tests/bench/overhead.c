@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "blksnap.h"
 
@@ -81,6 +82,7 @@ int main(void)
 	check(!sh_status("modprobe null_blk nr_devices=2 queue_mode=2 irqmode=0 gb=1"), "null_blk");
 	dev = open_dev("/dev/nullb0", O_RDWR | O_DIRECT);
 	other = open_dev("/dev/nullb1", O_RDWR | O_DIRECT);
+	memset(buf, 1, 4096);	/* or it would be the zero page, which is slow to pin */
 	measure(do_write);
 	sleep(10);	/* for what a kernel still does after booting */
 	report("no filter anywhere");

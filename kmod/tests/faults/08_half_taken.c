@@ -21,9 +21,8 @@ static int set_nth(int nth)
 	char text[16];
 	int left;
 
-	lseek(fail_nth, 0, SEEK_SET);
 	memset(text, 0, sizeof(text));
-	check(read(fail_nth, text, sizeof(text) - 1) > 0, "fail-nth: %s", errno_name(errno));
+	check(pread(fail_nth, text, sizeof(text) - 1, 0) > 0, "fail-nth: %s", errno_name(errno));
 	left = atoi(text);
 	snprintf(text, sizeof(text), "%d", nth);
 	check(pwrite(fail_nth, text, strlen(text), 0) > 0, "fail-nth: %s", errno_name(errno));

@@ -21,7 +21,7 @@
 static struct source source;
 static struct writers *writers;
 static uint8_t *content, *touched;
-static unsigned int intact, failed, refused;
+static unsigned int intact, failed, refused, all_intact, all_failed;
 
 static unsigned long module_number(const char *name)
 {
@@ -88,20 +88,25 @@ static void read_image(void)
 	intact++;
 }
 
-static void round_once(const char *storage, const char *what, int percent)
+/* With @early the take meets failures too, and may be refused. */
+static void round_once(const char *storage, const char *what, int percent, bool early)
 {
 	struct blksnap_uuid id;
 	bool taken;
 
-	inject(what, percent);
+	if (early)
+		inject(what, percent);
 	writers_before_take(writers);
 	taken = try_take(&id, storage);
 	writers_after_take(writers);
+	check(taken || early, "a take without injection fails");
 	if (!taken) {
 		refused++;
 		calm(what);
 		return;
 	}
+	if (!early)
+		inject(what, percent);
 	usleep(100000);
 	read_image();
 	calm(what);
@@ -110,12 +115,17 @@ static void round_once(const char *storage, const char *what, int percent)
 
 static void rounds(const char *storage, const char *what, int percent)
 {
+	static const int early = 3, late = 3;
+
 	intact = failed = refused = 0;
-	for (int i = 0; i < 6; i++)
-		round_once(storage, what, percent);
+	for (int i = 0; i < early + late; i++)
+		round_once(storage, what, percent, i < early);
 	printf("%s %d %%: %u images intact, %u failed, %u takes refused\n", what, percent, intact,
 	       failed, refused);
 	fflush(stdout);
+	check(intact + failed >= late, "%u images only were copied to and read", intact + failed);
+	all_intact += intact;
+	all_failed += failed;
 }
 
 /* After all that a snapshot without injection works, and its increment is right. */
@@ -169,6 +179,8 @@ int main(void)
 	rounds(disk, "failslab", 5);
 	sh("echo 1 >/sys/block/%s/make-it-fail", strrchr(disk, '/') + 1);
 	rounds(disk, "fail_make_request", 3);
+	/* Otherwise failures did not come where they matter, or nothing gets over one. */
+	check(all_intact && all_failed, "%u images intact, %u failed", all_intact, all_failed);
 	check_sound();
 	writers_stop(writers);
 	source_close(&source);
