@@ -6,6 +6,7 @@
 #   make bench KERNEL=...	measurements, in instructions
 #   make e2e KERNEL=6.1|6.12	exporter in the VM, broker and replicators outside; `mvn package` before
 #   make e2e-long ...		the same over and over
+#   make e2e-bench ...		what an export costs in the VM, as ratios
 #   make vm KERNEL=...		a shell in the VM
 #   make sanitizer-kernel	builds the kernel with KASAN, lockdep, kmemleak ...
 #   SEED=N STEPS=N		for the random tests
@@ -28,10 +29,13 @@ bench:
 	@$(run_tests) --bench $(foreach t,$(TESTS),'$(t)')
 
 e2e:
-	@python3 $(TOP)tests/e2e/run.py --kernel $(KERNEL) $(if $(STEPS),--steps $(STEPS))
+	@python3 $(TOP)tests/e2e/run.py --kernel $(KERNEL) $(if $(TESTS),--steps '$(TESTS)')
 
 e2e-long:
 	@python3 $(TOP)tests/e2e/run.py --kernel $(KERNEL) --rounds $(or $(ROUNDS),5)
+
+e2e-bench:
+	@python3 $(TOP)tests/e2e/bench.py --kernel $(KERNEL)
 
 vm:
 	@$(run_tests) --shell
@@ -39,4 +43,4 @@ vm:
 sanitizer-kernel:
 	$(TOP)tests/sanitizer-kernel.sh
 
-.PHONY: check check-long bench e2e e2e-long vm sanitizer-kernel
+.PHONY: check check-long bench e2e e2e-long e2e-bench vm sanitizer-kernel

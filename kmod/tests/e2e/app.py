@@ -9,6 +9,7 @@ import sys
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
 
+import build as builder
 from kernel import Missing
 from proof import run
 
@@ -23,7 +24,7 @@ CONTRACT_LIB = os.path.join(EXPORTER, "contract-lib")
 FOREIGN = ("kafka_", "kafka-server", "kafka-coordinator", "kafka-group", "kafka-metadata", "kafka-raft", "kafka-s",
            "kafka-t", "scala", "log4j", "blkcast-broker", "blkcast-client", "blkcast-replicator", "commons-")
 MODULES = "java.se,jdk.crypto.ec,jdk.management,jdk.unsupported,jdk.zipfs"
-TOOLS = {"fio": "fio", "git": "git"}
+TOOLS = {"fio": "fio", "git": "git", "dd": "coreutils"}   # busybox's dd does not know direct reads
 # What native libraries in jars need, and the JDK's own do not name.
 LIBRARIES = ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libm.so.6", "libgcc_s.so.1", "libc.so.6")
 
@@ -45,7 +46,7 @@ def _which(command, package):
 
 def _runtime(build):
     """A JVM made for the exporter; kept, for it takes a while."""
-    version = run("java", "-version", check=False)
+    version = run("java", "-version")
     path = os.path.join(build, "e2e-jre")
     stamp = os.path.join(path, "made-from")
     if os.path.exists(stamp) and open(stamp).read() == version:
@@ -91,7 +92,7 @@ def _repository(path, commits=24):
             f"commit {commit}")
 
 
-def make(path, directory, build):
+def make(path, directory):
     """Writes the disk, an ext4 image, to path; directory is for what comes and goes."""
     classpath()
     root = os.path.join(directory, "app")
@@ -102,7 +103,8 @@ def make(path, directory, build):
             shutil.copy2(jar, os.path.join(root, "lib"))
     shutil.copytree(CONTRACT_LIB, os.path.join(root, "contract-lib"))
     shutil.copytree(TEST_CLASSES, os.path.join(root, "test-classes"))
-    shutil.copytree(_runtime(build), os.path.join(root, "jre"), symlinks=True)
+    with builder.building():    # another kernel's run may be at it
+        shutil.copytree(_runtime(builder.BUILD), os.path.join(root, "jre"), symlinks=True)
     for command, package in TOOLS.items():
         shutil.copy(_which(command, package), os.path.join(root, "bin"))
     programs = glob.glob(os.path.join(root, "bin", "*")) + glob.glob(os.path.join(root, "jre", "bin", "*"))

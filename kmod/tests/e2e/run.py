@@ -66,7 +66,7 @@ def run_steps(scene, names, report):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", default="6.12", help="6.1 or 6.12")
-    parser.add_argument("--steps", default=",".join(STEPS), help="which, in their order; all but contract need baseline before")
+    parser.add_argument("--steps", default=" ".join(STEPS), help="which, in their order; all but contract need baseline before")
     parser.add_argument("--rounds", type=int, default=1, help="how often load, kill, broker, overflow and wrap are repeated")
     options = parser.parse_args()
     if os.geteuid():
@@ -74,7 +74,7 @@ def main():
     os.makedirs(os.path.join(build.BUILD, "tests"), exist_ok=True)
     log_path = os.path.join(build.BUILD, "tests", f"e2e-{options.kernel}.log")
     repeated = ("load", "kill", "broker", "overflow", "wrap")
-    names = options.steps.split(",")
+    names = options.steps.split()
     for name in names:
         if name not in STEPS:
             sys.exit(f"error: no step {name}; there are {', '.join(STEPS)}")
@@ -86,7 +86,7 @@ def main():
         try:
             kernel = kernels.find(options.kernel, "", build.BUILD)
             archive = make_archive(kernel, directory)
-            app.make(os.path.join(directory, "app.img"), directory, build.BUILD)
+            app.make(os.path.join(directory, "app.img"), directory)
             scene = Scene(kernel, archive, directory, log)
         except kernels.Missing as e:
             sys.exit(f"error: {e}")

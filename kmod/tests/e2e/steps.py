@@ -5,18 +5,17 @@ import time
 
 import proof
 from proof import Failed
-from scene import JAVA, MOUNTED, VOLUMES
+from scene import MOUNTED, TESTS_JAVA, VOLUMES
 
 
 def contract(scene):
     """the module passes the contract of every source, bound by the exporter's code"""
     output = scene.guest.run(
-        f"{JAVA} -Xmx512m -cp '/mnt/app/test-classes:/mnt/app/contract-lib/*:/mnt/app/lib/*' "
-        "io.blkcast.exporter.source.blksnap.ContractMain", 1800, check=False)
+        f"{TESTS_JAVA} io.blkcast.exporter.source.blksnap.ContractMain", 1800, check=False)
     tests = [line for line in output.splitlines() if line.startswith(("ok ", "not ok "))]
     scene.log.write(output.encode())
     if not tests or any(line.startswith("not") for line in tests):
-        raise Failed("\n".join(output.splitlines()[:150]))
+        raise Failed("\n".join([*tests, "see the log for more", *(l for l in output.splitlines() if ":" in l and "at " not in l)][:60]))
     return tests
 
 

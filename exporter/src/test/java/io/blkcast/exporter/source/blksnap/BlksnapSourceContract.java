@@ -1,6 +1,6 @@
 package io.blkcast.exporter.source.blksnap;
 
-import com.sun.nio.file.ExtendedOpenOption;
+import com.sun.jna.Native;
 import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.ChangeSourceContract;
 import io.blkcast.exporter.source.SourceException;
@@ -34,9 +34,13 @@ class BlksnapSourceContract extends ChangeSourceContract {
     private static final long CAPACITY = (4 << 20) + 3 * 512;
     private static final int ALIGNMENT = 4096;
 
+    static {
+      Native.register(LoopRig.class, "c");
+    }
+
     private final Path directory = Files.createTempDirectory("blksnap-contract");
     private final Map<String, String> devices = new LinkedHashMap<>();
-    private final Map<String, FileChannel> channels = new LinkedHashMap<>();
+    private final Map<String, Integer> descriptors = new LinkedHashMap<>();
     private final long storageLimit;
     private BlksnapSource source;
 
@@ -50,14 +54,10 @@ class BlksnapSourceContract extends ChangeSourceContract {
         }
         String device = run("losetup", "--find", "--show", image.toString());
         devices.put(volume, device);
-        // Past the page cache: what is written is what the module sees, no more and no later.
-        channels.put(
-            volume,
-            FileChannel.open(
-                Path.of(device),
-                StandardOpenOption.READ,
-                StandardOpenOption.WRITE,
-                ExtendedOpenOption.DIRECT));
+        // Past the page cache: what is written is what the module sees, no more and no later. Not
+        // by
+        // a FileChannel, which insists on pages where sectors will do.
+        descriptors.put(volume, Libc.open(device, Libc.O_RDWR | Libc.O_DIRECT, "open"));
       }
       start();
     }
@@ -95,28 +95,34 @@ class BlksnapSourceContract extends ChangeSourceContract {
 
     @Override
     public void write(String volume, long offset, byte[] data) throws IOException {
-      channel(volume).write(aligned(data.length).put(data).flip(), offset);
+      ByteBuffer buffer = aligned(data.length).put(0, data);
+      long written = pwrite(descriptor(volume), Libc.address(buffer), data.length, offset);
+      if (written != data.length) {
+        throw new ErrnoException("write to " + volume, Native.getLastError());
+      }
     }
 
     @Override
     public void trim(String volume, long offset, long length) throws IOException {
-      int fd = Libc.open(device(volume), Libc.O_RDWR, "open");
-      try {
-        Libc.ioctl(
-            fd, Abi.BLKDISCARD, Abi.argument(16).putLong(0, offset).putLong(8, length), "discard");
-      } finally {
-        Libc.closeQuietly(fd);
-      }
+      Libc.ioctl(
+          descriptor(volume),
+          Abi.BLKDISCARD,
+          Abi.argument(16).putLong(0, offset).putLong(8, length),
+          "discard");
     }
 
     @Override
     public byte[] read(String volume, long offset, int length) throws IOException {
       ByteBuffer data = aligned(length);
-      while (data.hasRemaining() && channel(volume).read(data, offset + data.position()) > 0) {
-        // the rest
+      for (int done = 0; done < length; ) {
+        int read = Libc.pread(descriptor(volume), data, done, length - done, offset + done, "read");
+        if (read == 0) {
+          throw new IOException(volume + " ends at " + (offset + done));
+        }
+        done += read;
       }
       byte[] bytes = new byte[length];
-      data.flip().get(bytes);
+      data.get(0, bytes);
       return bytes;
     }
 
@@ -142,7 +148,7 @@ class BlksnapSourceContract extends ChangeSourceContract {
       }
       source.close();
       for (Map.Entry<String, String> device : devices.entrySet()) {
-        channel(device.getKey()).close();
+        Libc.closeQuietly(descriptor(device.getKey()));
         run("losetup", "--detach", device.getValue());
         Files.delete(directory.resolve(device.getKey()));
       }
@@ -154,17 +160,16 @@ class BlksnapSourceContract extends ChangeSourceContract {
       Files.delete(directory);
     }
 
-    private FileChannel channel(String volume) {
-      return channels.get(volume);
+    private int descriptor(String volume) {
+      return descriptors.get(volume);
     }
 
-    private String device(String volume) {
-      return devices.get(volume);
-    }
-
+    /** A buffer of that capacity at least: an aligned slice ends at a multiple too. */
     private static ByteBuffer aligned(int length) {
-      return ByteBuffer.allocateDirect(length + ALIGNMENT).alignedSlice(ALIGNMENT).limit(length);
+      return ByteBuffer.allocateDirect(length + 2 * ALIGNMENT).alignedSlice(ALIGNMENT);
     }
+
+    private static native long pwrite(int fd, long buffer, long count, long offset);
 
     private static String run(String... command) throws IOException, InterruptedException {
       Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
