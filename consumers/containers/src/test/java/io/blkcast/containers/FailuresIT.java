@@ -59,7 +59,7 @@ class FailuresIT {
     awaitWrites();
     String expected = writer.pause();
     pipeline.awaitEqual(expected);
-    pipeline.awaitReady(true);
+    pipeline.awaitReady();
     brokers.awaitInSync(Pipeline.CHUNKS, Set.copyOf(brokers.ids()));
   }
 
@@ -142,8 +142,9 @@ class FailuresIT {
   void tooFewBrokersAreInSyncForAWhile() {
     Containers.stop(brokers.broker(2));
     Containers.stop(brokers.broker(3));
-    pipeline.awaitReady(false);
     String committed = pipeline.committed();
+    awaitWrites();
+    pipeline.awaitUnderWay();
     awaitWrites();
     assertThatNoWriteFailed();
     assertThat(pipeline.committed()).as("committed without enough brokers").isEqualTo(committed);

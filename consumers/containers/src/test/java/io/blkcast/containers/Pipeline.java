@@ -97,13 +97,22 @@ final class Pipeline implements AutoCloseable {
         .until(() -> !committed().equals(committed));
   }
 
-  /** Waits until {@code /readyz} says so. */
-  void awaitReady(boolean ready) {
-    Awaitility.await("exporter is " + (ready ? "" : "not ") + "ready")
+  /** Waits until an increment has been begun, and is not committed. */
+  void awaitUnderWay() {
+    Awaitility.await("an increment is under way")
         .atMost(PATIENCE)
         .pollInterval(Duration.ofMillis(200))
         .ignoreExceptions()
-        .until(() -> get(MANAGEMENT, "/readyz").statusCode() == (ready ? 200 : 503));
+        .until(() -> volume().path("progress").path("state").asText().equals("EXPORTING"));
+  }
+
+  /** Waits until {@code /readyz} says so. */
+  void awaitReady() {
+    Awaitility.await("exporter is ready")
+        .atMost(PATIENCE)
+        .pollInterval(Duration.ofMillis(200))
+        .ignoreExceptions()
+        .until(() -> get(MANAGEMENT, "/readyz").statusCode() == 200);
   }
 
   /** Waits until source and replica both hold what has this digest. */
