@@ -44,7 +44,7 @@ final class Pipeline implements AutoCloseable {
     Transferable config =
         Transferable.of(
             """
-            kafka: { bootstrap.servers: "%s" }
+            kafka: { bootstrap.servers: "%s", request.timeout.ms: 5000 }
             topics: { replicationFactor: 3 }
             state: /var/lib/blkcast
             nbd: { listen: "0.0.0.0:%d" }
