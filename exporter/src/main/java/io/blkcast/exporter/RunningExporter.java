@@ -228,7 +228,7 @@ final class RunningExporter implements Exporter {
   private Future<Void> listen() {
     HostPort api = config.http();
     HostPort management = config.management();
-    return new ApiServer(vertx, volumes)
+    return new ApiServer(vertx, volumes, config.apiTokens())
         .listen(api.host(), api.port())
         .onSuccess(servers::add)
         .compose(

@@ -2,6 +2,7 @@ package io.blkcast.exporter;
 
 import static io.blkcast.exporter.Scene.await;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -18,7 +19,10 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -36,6 +40,9 @@ class ApiIT {
   private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
   private static final ObjectMapper JSON = new ObjectMapper();
 
+  private static final String READER = "r3ader-of-the-api-0123";
+  private static final String OPERATOR = "0perator-of-the-api-0123";
+
   @TempDir Path directory;
 
   private final Set<String> seen = new TreeSet<>();
@@ -43,7 +50,9 @@ class ApiIT {
   @Test
   void every_operation_answers_as_described() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.started()) {
-      Scene scene = new Scene(directory, broker.bootstrapServers(), "api");
+      Path tokens = directory.resolve("tokens");
+      Files.writeString(tokens, "# who may what\nread " + READER + "\noperate " + OPERATOR + "\n");
+      Scene scene = new Scene(directory, broker.bootstrapServers(), "api").tokens(tokens);
       Exporter exporter = scene.start();
       try {
         await(exporter.ready());
@@ -72,6 +81,7 @@ class ApiIT {
     CompletableFuture<HttpResponse<String>> answer =
         Scene.HTTP.sendAsync(
             HttpRequest.newBuilder(URI.create(base + "/api/v1/volumes/api/" + what + "?wait=true"))
+                .header("Authorization", "Bearer " + OPERATOR)
                 .POST(BodyPublishers.noBody())
                 .build(),
             BodyHandlers.ofString());
@@ -94,6 +104,11 @@ class ApiIT {
         } else {
           check(base, document, method, path.getKey(), volume, "", 200);
         }
+        for (String refused : List.of("401", "403")) {
+          if (operation.getValue().get("responses").has(refused)) {
+            refuse(base, document, method, path.getKey(), volume, refused);
+          }
+        }
         if (operation.getValue().get("responses").has("404")) {
           check(base, document, method, path.getKey(), "nobody", "", 404);
         }
@@ -113,8 +128,24 @@ class ApiIT {
     HttpResponse<String> response =
         Scene.call(
             method.toUpperCase(java.util.Locale.ROOT),
-            base + path.replace("{volume}", volume) + query);
+            base + path.replace("{volume}", volume) + query,
+            OPERATOR);
     assertThat(response.statusCode()).as(method + " " + path + query).isEqualTo(status);
+    accept(document, method, path, response);
+  }
+
+  /** Without a token, or with one that is only good for looking. */
+  private void refuse(
+      String base, JsonNode document, String method, String path, String volume, String status)
+      throws Exception {
+    HttpResponse<String> response =
+        Scene.call(
+            method.toUpperCase(java.util.Locale.ROOT),
+            base + path.replace("{volume}", volume),
+            status.equals("401") ? "" : READER);
+    assertThat(response.statusCode()).as(method + " " + path).hasToString(status);
+    assertThat(response.headers().firstValue("www-authenticate").orElse(""))
+        .startsWith("Bearer realm=");
     accept(document, method, path, response);
   }
 
@@ -146,7 +177,9 @@ class ApiIT {
   private void follow(String base, JsonNode document, String path, String volume) throws Exception {
     HttpResponse<java.io.InputStream> response =
         Scene.HTTP.send(
-            HttpRequest.newBuilder(URI.create(base + path.replace("{volume}", volume))).build(),
+            HttpRequest.newBuilder(URI.create(base + path.replace("{volume}", volume)))
+                .header("Authorization", "bearer " + READER)
+                .build(),
             BodyHandlers.ofInputStream());
     assertThat(response.headers().firstValue("content-type")).contains("text/event-stream");
     try (BufferedReader lines =
@@ -209,6 +242,71 @@ class ApiIT {
       } finally {
         await(exporter.close());
       }
+    }
+  }
+
+  @Test
+  void tokens_are_asked_for_and_read_again_when_they_change() throws Exception {
+    try (EmbeddedBroker broker = EmbeddedBroker.started()) {
+      Path tokens = directory.resolve("tokens");
+      Files.writeString(tokens, "operate " + OPERATOR);
+      Scene scene = new Scene(directory, broker.bootstrapServers(), "api").tokens(tokens);
+      Exporter exporter = scene.start();
+      try {
+        await(exporter.ready());
+        String api = "http://" + exporter.apiAddress();
+        Path file = directory.resolve("token");
+        Files.writeString(file, OPERATOR + "\n");
+        assertThat(run(1, "volumes", "--api", api)).contains("--token-file");
+        assertThat(run(0, "volumes", "--api", api, "--token-file", file.toString()))
+            .contains("ACTIVE");
+        assertThat(run(0, "increment", "--api", api, "--token-file", file.toString()))
+            .contains("BASELINE");
+        assertThat(run(2, "volumes", "--api", api, "--token-file", file + "s-none"))
+            .contains("--token-file");
+
+        Files.writeString(tokens, "operate x");
+        change(tokens);
+        Thread.sleep(3_000);
+        assertThat(Scene.call("GET", api + "/api/v1/volumes", OPERATOR).statusCode())
+            .as("a wrong file changes nothing")
+            .isEqualTo(200);
+        Files.writeString(tokens, "operate 0" + OPERATOR);
+        change(tokens);
+        org.awaitility.Awaitility.await()
+            .untilAsserted(
+                () ->
+                    assertThat(Scene.call("GET", api + "/api/v1/volumes", OPERATOR).statusCode())
+                        .isEqualTo(401));
+        assertThat(Scene.call("GET", api + "/api/v1/volumes", "0" + OPERATOR).statusCode())
+            .isEqualTo(200);
+      } finally {
+        await(exporter.close());
+      }
+    }
+  }
+
+  private static void change(Path file) throws Exception {
+    Files.setLastModifiedTime(
+        file,
+        FileTime.fromMillis(
+            Files.getLastModifiedTime(file).toMillis() + (long) (Math.random() * 100_000) + 1000));
+  }
+
+  @Test
+  void an_exporter_does_not_start_with_a_wrong_file_of_tokens() throws Exception {
+    Path tokens = directory.resolve("tokens");
+    Scene scene = new Scene(directory, "127.0.0.1:1", "api").tokens(tokens);
+    assertThatThrownBy(scene::start).hasMessageContaining("tokens");
+    Files.writeString(tokens, "# none\n");
+    assertThatThrownBy(scene::start).hasMessageContaining("holds no token");
+    for (String wrong :
+        List.of("admin 0123456789abcdef", "read sh0rt", "read 0123456789abcdef x")) {
+      Files.writeString(tokens, "read " + READER + "\n" + wrong);
+      assertThatThrownBy(scene::start)
+          .hasMessageContaining("tokens:2")
+          .message()
+          .doesNotContain(wrong.split(" ")[1]);
     }
   }
 

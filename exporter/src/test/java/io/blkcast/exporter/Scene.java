@@ -26,6 +26,7 @@ final class Scene {
   final String bootstrap;
   final String volume;
   private String extra = "";
+  private String http = "";
   private String size = "64MiB";
   private String volumeSettings = "";
 
@@ -52,6 +53,12 @@ final class Scene {
     return this;
   }
 
+  /** The API asks for a token of this file. */
+  Scene tokens(Path file) {
+    http = ", tokens: " + file;
+    return this;
+  }
+
   Path image() {
     return directory.resolve(volume + ".img");
   }
@@ -67,7 +74,7 @@ final class Scene {
       producer: { linger.ms: %d, delivery.timeout.ms: 20000, request.timeout.ms: 5000 }
     topics: { replicationFactor: 1 }
     state: %s/state
-    http: { listen: "127.0.0.1:0" }
+    http: { listen: "127.0.0.1:0"%s }
     management: { listen: "127.0.0.1:0" }
     nbd: { socket: %s/nbd.sock }
     volumes:
@@ -76,7 +83,14 @@ final class Scene {
         size: %s
     """
             .formatted(
-                bootstrap, extra.isEmpty() ? 5 : 50, directory, directory, volume, image(), size)
+                bootstrap,
+                extra.isEmpty() ? 5 : 50,
+                directory,
+                http,
+                directory,
+                volume,
+                image(),
+                size)
         + volumeSettings
         + extra;
   }
@@ -111,5 +125,15 @@ final class Scene {
     return HTTP.send(
         HttpRequest.newBuilder(URI.create(url)).method(method, BodyPublishers.noBody()).build(),
         BodyHandlers.ofString());
+  }
+
+  /** With a bearer token; an empty one is none. */
+  static HttpResponse<String> call(String method, String url, String token) throws Exception {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(url)).method(method, BodyPublishers.noBody());
+    if (!token.isEmpty()) {
+      request.header("Authorization", "Bearer " + token);
+    }
+    return HTTP.send(request.build(), BodyHandlers.ofString());
   }
 }

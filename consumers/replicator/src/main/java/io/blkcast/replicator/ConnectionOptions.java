@@ -123,7 +123,9 @@ final class ConnectionOptions {
       JsonNode root = new YAMLMapper().readTree(Files.readString(file));
       return root == null ? MissingNode.getInstance() : root;
     } catch (JsonProcessingException e) {
-      throw fault("%s is not YAML: %s".formatted(file, e.getOriginalMessage()));
+      // What follows the first line quotes the file, which may hold secrets.
+      String problem = e.getOriginalMessage().lines().findFirst().orElse("unknown");
+      throw fault("%s:%d is not YAML: %s".formatted(file, e.getLocation().getLineNr(), problem));
     } catch (IOException e) {
       throw fault("%s cannot be read: %s".formatted(file, e));
     }

@@ -14,6 +14,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
@@ -28,8 +29,10 @@ final class ApiClient {
   private final HttpClient http =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT).build();
   private final String base;
+  private final Optional<String> token;
 
-  ApiClient(String base) throws CommandException {
+  ApiClient(String base, Optional<String> token) throws CommandException {
+    this.token = token;
     if (!base.startsWith("http://") && !base.startsWith("https://")) {
       throw new CommandException(
           CommandException.USAGE,
@@ -52,17 +55,16 @@ final class ApiClient {
   }
 
   JsonObject get(String path) throws CommandException {
-    return now(HttpRequest.newBuilder(uri(path)).timeout(ANSWER).GET().build());
+    return now(request(path).timeout(ANSWER).GET().build());
   }
 
   JsonObject post(String path) throws CommandException {
-    return now(
-        HttpRequest.newBuilder(uri(path)).timeout(ANSWER).POST(BodyPublishers.noBody()).build());
+    return now(request(path).timeout(ANSWER).POST(BodyPublishers.noBody()).build());
   }
 
   /** A call that may take as long as an increment; fails with a CommandException. */
   CompletableFuture<JsonObject> postAndWait(String path) {
-    HttpRequest request = HttpRequest.newBuilder(uri(path)).POST(BodyPublishers.noBody()).build();
+    HttpRequest request = request(path).POST(BodyPublishers.noBody()).build();
     return http.sendAsync(request, BodyHandlers.ofString())
         .handle(
             (response, failure) -> {
@@ -79,8 +81,7 @@ final class ApiClient {
 
   /** Hands over the data of server-sent events until the stream ends. */
   void follow(String path, Consumer<JsonObject> events) throws CommandException {
-    HttpRequest request =
-        HttpRequest.newBuilder(uri(path)).header("accept", "text/event-stream").GET().build();
+    HttpRequest request = request(path).header("accept", "text/event-stream").GET().build();
     try {
       HttpResponse<Stream<String>> response = http.send(request, BodyHandlers.ofLines());
       try (Stream<String> lines = response.body()) {
@@ -141,7 +142,9 @@ final class ApiClient {
             + "; is the exporter running? --api names another address");
   }
 
-  private URI uri(String path) {
-    return URI.create(base + path);
+  private HttpRequest.Builder request(String path) {
+    HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(base + path));
+    token.ifPresent(known -> request.header("Authorization", "Bearer " + known));
+    return request;
   }
 }

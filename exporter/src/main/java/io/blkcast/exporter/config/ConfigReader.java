@@ -58,14 +58,16 @@ final class ConfigReader {
       Optional<String> registry = registry(root.section("schemaRegistry"));
       List<VolumeConfig> volumes = volumes(root, topics);
       NbdConfig nbd = nbd(root.section("nbd"));
-      HostPort http = listen(root.section("http"), "127.0.0.1:8080");
+      Section api = root.section("http");
+      Optional<Path> tokens = api.value("tokens", Path::of);
+      HostPort http = listen(api, "127.0.0.1:8080");
       HostPort management = listen(root.section("management"), "127.0.0.1:8081");
       if (http.equals(management) && http.port() != 0) {
         root.fault("management", "listens where 'http' does; give it a port of its own");
       }
       LimitsConfig limits = limits(root.section("limits"), volumes);
       return new ExporterConfig(
-          kafka, topics, registry, volumes, nbd, http, management, limits, state);
+          kafka, topics, registry, volumes, nbd, http, tokens, management, limits, state);
     }
   }
 

@@ -20,7 +20,7 @@ final class EnvironmentOverrides {
 
   /** Variables of ours that are no configuration keys. */
   private static final Set<String> OTHERS =
-      Set.of("CONFIG", "API", "OPTS", "JAVA_OPTS", "HOME", "VERSION", "LOG_LEVEL");
+      Set.of("CONFIG", "API", "TOKEN_FILE", "OPTS", "JAVA_OPTS", "HOME", "VERSION", "LOG_LEVEL");
 
   private static final List<String> KEYS =
       List.of(
@@ -32,6 +32,7 @@ final class EnvironmentOverrides {
           "nbd.listen",
           "nbd.socket",
           "http.listen",
+          "http.tokens",
           "management.listen",
           "limits.inFlight",
           "limits.inFlightPerVolume",

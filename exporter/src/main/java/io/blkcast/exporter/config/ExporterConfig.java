@@ -18,6 +18,7 @@ import java.util.OptionalInt;
  * @param volumes at least one
  * @param nbd where tracked disks are served
  * @param http where the API listens
+ * @param apiTokens file of bearer tokens that the API asks for; without one it asks for none
  * @param management where health and metrics listen
  * @param limits bounds of memory and threads
  * @param state directory for what must outlive a restart
@@ -29,6 +30,7 @@ public record ExporterConfig(
     List<VolumeConfig> volumes,
     NbdConfig nbd,
     HostPort http,
+    Optional<Path> apiTokens,
     HostPort management,
     LimitsConfig limits,
     Path state) {

@@ -45,7 +45,9 @@ final class YamlReader {
       throw fault(
           root.place(), "expected sections such as 'volumes:' at the top, found " + root.kind());
     } catch (JsonProcessingException e) {
-      throw fault(place(file, e.getLocation()), "not valid YAML: " + e.getOriginalMessage());
+      // What follows the first line quotes the file, which may hold secrets.
+      String problem = e.getOriginalMessage().lines().findFirst().orElse("unknown");
+      throw fault(place(file, e.getLocation()), "not valid YAML: " + problem);
     } catch (IOException e) {
       throw fault(file, e.toString());
     }

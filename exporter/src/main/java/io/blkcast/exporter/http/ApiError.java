@@ -43,6 +43,23 @@ record ApiError(int status, String code, String message, String remedy) {
         "call it from a program, or through a proxy that serves page and API alike");
   }
 
+  static ApiError unauthenticated(boolean given) {
+    return new ApiError(
+        401,
+        "unauthenticated",
+        given ? "this token is not known here" : "this API asks for a bearer token",
+        "send 'Authorization: Bearer TOKEN', with --token-file at the command line; the exporter's"
+            + " http.tokens names the file of good ones");
+  }
+
+  static ApiError readOnly() {
+    return new ApiError(
+        403,
+        "read-only",
+        "the bearer of this token may only look",
+        "use a token that stands in the file of http.tokens as 'operate TOKEN'");
+  }
+
   static ApiError internal() {
     return new ApiError(500, "internal", "unexpected failure", "see the exporter's log");
   }

@@ -14,7 +14,9 @@ import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.net.URI;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,10 +33,15 @@ public final class ApiServer {
 
   private final Vertx vertx;
   private final List<VolumeMachine> volumes;
+  private final Optional<Path> tokens;
   private final ProgressStream stream;
 
-  public ApiServer(Vertx vertx, List<VolumeMachine> volumes) {
+  /**
+   * @param tokens file of bearer tokens; without one everybody who reaches the port is let in
+   */
+  public ApiServer(Vertx vertx, List<VolumeMachine> volumes, Optional<Path> tokens) {
     this.vertx = vertx;
+    this.tokens = tokens;
     this.volumes = volumes;
     this.stream = new ProgressStream(vertx);
   }
@@ -45,12 +52,22 @@ public final class ApiServer {
    * @param port 0 lets the system choose
    */
   public Future<HttpServer> listen(String host, int port) {
-    return Documents.read(vertx)
-        .compose(
-            openapi -> vertx.createHttpServer().requestHandler(router(openapi)).listen(port, host));
+    Future<Handler<RoutingContext>> guard =
+        tokens
+            .map(file -> TokenFile.watch(vertx, file).<Handler<RoutingContext>>map(t -> t::check))
+            .orElseGet(() -> Future.succeededFuture(RoutingContext::next));
+    return guard.compose(
+        checked ->
+            Documents.read(vertx)
+                .compose(
+                    openapi ->
+                        vertx
+                            .createHttpServer()
+                            .requestHandler(router(openapi, checked))
+                            .listen(port, host)));
   }
 
-  private Router router(Buffer openapi) {
+  private Router router(Buffer openapi, Handler<RoutingContext> guard) {
     Router router = Router.router(vertx);
     router.route().handler(ApiServer::refuseForeignOrigins);
     router
@@ -58,6 +75,8 @@ public final class ApiServer {
         .handler(
             call ->
                 call.response().putHeader("content-type", "application/yaml").end(openapi.copy()));
+    // What stands above is public, what stands below is not.
+    router.route().handler(guard);
     router.get(BASE).handler(call -> reply(call, 200, Views.volumes(volumes)));
     on(router, HttpMethod.GET, ONE, (call, volume) -> reply(call, 200, Views.volume(volume)));
     on(
