@@ -65,7 +65,8 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule the_replicator_knows_the_client =
-      knowsOnly("io.blkcast.replicator..", "io.blkcast.client..", CODEC, RECORDS);
+      knowsOnly(
+          "io.blkcast.replicator..", "io.blkcast.client..", "io.blkcast.config", CODEC, RECORDS);
 
   @ArchTest
   static final ArchRule devices_know_no_kafka =

@@ -53,7 +53,6 @@ final class Disks {
   static Disks open(Vertx vertx, ExporterConfig config) throws IOException {
     Disks disks = new Disks(vertx, config);
     try {
-      Files.createDirectories(config.state());
       for (VolumeConfig volume : config.volumes()) {
         if (volume.source() == SourceKind.DISK) {
           disks.disks.add(open(config, volume));

@@ -12,6 +12,7 @@ import io.blkcast.exporter.increment.BlockingPools;
 import io.blkcast.exporter.increment.GroupCoordinator;
 import io.blkcast.exporter.increment.Host;
 import io.blkcast.exporter.increment.IncrementSettings;
+import io.blkcast.exporter.increment.IntentFile;
 import io.blkcast.exporter.increment.Loop;
 import io.blkcast.exporter.increment.LoopVerticle;
 import io.blkcast.exporter.increment.Progress;
@@ -38,11 +39,14 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -60,8 +64,8 @@ final class RunningExporter implements Exporter {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunningExporter.class);
 
-  /** For each step of closing; there are eight, most of which take milliseconds. */
-  private static final long CLOSE_STEP_S = 15;
+  /** For each of seven steps of closing, most of which take milliseconds. */
+  private static final long CLOSE_STEP_S = 8;
 
   private static final long API_GRACE_S = 2;
 
@@ -74,6 +78,7 @@ final class RunningExporter implements Exporter {
   private final ExporterConfig config;
   private final Disks disks;
   private final Optional<BlksnapSource> devices;
+  private final Map<String, IntentFile> intents;
   private final PrometheusMeterRegistry meters =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final BlockingPools pools;
@@ -86,11 +91,16 @@ final class RunningExporter implements Exporter {
   private @Nullable Future<Void> closing;
 
   private RunningExporter(
-      Vertx vertx, ExporterConfig config, Disks disks, Optional<BlksnapSource> devices) {
+      Vertx vertx,
+      ExporterConfig config,
+      Disks disks,
+      Optional<BlksnapSource> devices,
+      Map<String, IntentFile> intents) {
     this.vertx = vertx;
     this.config = config;
     this.disks = disks;
     this.devices = devices;
+    this.intents = intents;
     this.pools = new BlockingPools(config.volumes().size(), config.limits().readers(), meters);
     this.shared =
         Shared.of(
@@ -138,11 +148,30 @@ final class RunningExporter implements Exporter {
       throws IOException, SourceException {
     Optional<BlksnapSource> devices = Devices.open(config);
     try {
-      return new RunningExporter(vertx, config, Disks.open(vertx, config), devices);
+      Map<String, IntentFile> intents = intents(config);
+      return new RunningExporter(vertx, config, Disks.open(vertx, config), devices, intents);
     } catch (IOException | RuntimeException e) {
       devices.ifPresent(BlksnapSource::close);
       throw e;
     }
+  }
+
+  private static Map<String, IntentFile> intents(ExporterConfig config) throws IOException {
+    Files.createDirectories(config.state());
+    Map<String, IntentFile> intents = new HashMap<>();
+    for (VolumeConfig volume : config.volumes()) {
+      Path file = config.state().resolve(volume.name() + ".intent");
+      intents.put(volume.name(), IntentFile.open(file));
+    }
+    return intents;
+  }
+
+  private IntentFile intentOf(VolumeConfig volume) {
+    IntentFile intent = intents.get(volume.name());
+    if (intent == null) {
+      throw new IllegalStateException("no intent of " + volume.name());
+    }
+    return intent;
   }
 
   private ChangeSource source(VolumeConfig volume) {
@@ -276,7 +305,8 @@ final class RunningExporter implements Exporter {
                                   shared,
                                   source(volume),
                                   publishers.volume(volume.name()),
-                                  coordinator),
+                                  coordinator,
+                                  intentOf(volume)),
                           VolumeMachine::close))
               .map(
                   machine -> {

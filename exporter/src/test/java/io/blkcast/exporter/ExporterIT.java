@@ -202,17 +202,44 @@ class ExporterIT {
   }
 
   @Test
+  void told_to_stop_while_the_brokers_are_away_it_stops_in_order_all_the_same() throws Exception {
+    try (EmbeddedBroker gone = EmbeddedBroker.started()) {
+      Scene scene = new Scene(directory, gone.bootstrapServers(), "orphan").slow();
+      try (ForkedExporter exporter = ForkedExporter.start(scene)) {
+        scene.write("write -P 0x11 0 60M");
+        Scene.call("POST", exporter.volume(scene) + "/increments");
+        await()
+            .atMost(PATIENCE)
+            .until(
+                () ->
+                    Scene.get(exporter.volume(scene) + "/progress").getLong("bytesDone")
+                        > (4 << 20));
+        gone.stop();
+        assertThat(exporter.terminate()).as("128 + SIGTERM").isEqualTo(143);
+        assertThat(exporter.output()).contains("stopped").doesNotContain("not stopped cleanly");
+      }
+    }
+  }
+
+  @Test
   void paused_it_refuses_and_resumed_it_goes_on() throws Exception {
     Scene scene = scene("paused");
-    Exporter exporter = scene.start();
+    Exporter first = scene.start();
+    Exporter exporter = first;
     try {
       await(exporter.ready());
       await(exporter.pause("paused"));
       assertThat(exporter.progress("paused").status()).isEqualTo(VolumeStatus.PAUSED);
       assertThat(
               org.assertj.core.api.Assertions.catchThrowable(
-                  () -> await(exporter.increment("paused"))))
+                  () -> await(first.increment("paused"))))
           .hasMessageContaining("resume the volume first");
+      await(exporter.close());
+      exporter = scene.start();
+      await(exporter.ready());
+      assertThat(exporter.progress("paused").status())
+          .as("after a restart")
+          .isEqualTo(VolumeStatus.PAUSED);
       await(exporter.resume("paused"));
       await(exporter.increment("paused"));
       assertThat(exporter.progress("paused").state()).isEqualTo(IncrementState.IDLE);

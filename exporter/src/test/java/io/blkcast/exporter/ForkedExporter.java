@@ -22,6 +22,7 @@ final class ForkedExporter implements AutoCloseable {
   final String api;
   final String management;
   final List<String> log = new ArrayList<>();
+  private final Thread reader;
 
   private ForkedExporter(Process process, BufferedReader output) throws IOException {
     this.process = process;
@@ -37,7 +38,7 @@ final class ForkedExporter implements AutoCloseable {
     }
     api = found.group(1);
     management = found.group(2);
-    Thread reader = new Thread(() -> follow(output), "forked-exporter");
+    reader = new Thread(() -> follow(output), "forked-exporter");
     reader.setDaemon(true);
     reader.start();
   }
@@ -93,13 +94,15 @@ final class ForkedExporter implements AutoCloseable {
     process.destroyForcibly().waitFor();
   }
 
-  /** As {@code kill}; returns the exit status. */
+  /** As {@code kill}; returns the exit status, when all output is read. */
   int terminate() throws InterruptedException {
-    process.destroy();
-    if (!process.waitFor(60, TimeUnit.SECONDS)) {
+    // Process.destroy would close the pipe that its last words come through.
+    process.toHandle().destroy();
+    if (!process.waitFor(90, TimeUnit.SECONDS)) {
       process.destroyForcibly();
       throw new AssertionError("does not stop:\n" + output());
     }
+    reader.join(TimeUnit.SECONDS.toMillis(30));
     return process.exitValue();
   }
 

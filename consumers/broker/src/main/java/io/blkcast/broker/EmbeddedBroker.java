@@ -7,11 +7,8 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +18,7 @@ import kafka.server.KafkaConfig;
 import kafka.server.KafkaRaftServer;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.utils.Time;
+import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 import org.jspecify.annotations.Nullable;
@@ -141,7 +139,12 @@ public final class EmbeddedBroker implements AutoCloseable {
   public synchronized void close() {
     stop();
     if (temporary) {
-      deleteRecursively(dataDir);
+      try {
+        Utils.delete(dataDir.toFile());
+      } catch (IOException e) {
+        LoggerFactory.getLogger(EmbeddedBroker.class)
+            .warn("temporary directory {} not deleted: {}", dataDir, e.toString());
+      }
     }
   }
 
@@ -223,31 +226,6 @@ public final class EmbeddedBroker implements AutoCloseable {
       }
     }
     throw new IOException("no free port on loopback found in " + PORT_ATTEMPTS + " attempts");
-  }
-
-  private static void deleteRecursively(Path root) {
-    try {
-      Files.walkFileTree(
-          root,
-          new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                throws IOException {
-              Files.deleteIfExists(file);
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path dir, @Nullable IOException failure)
-                throws IOException {
-              Files.deleteIfExists(dir);
-              return FileVisitResult.CONTINUE;
-            }
-          });
-    } catch (IOException e) {
-      LoggerFactory.getLogger(EmbeddedBroker.class)
-          .warn("temporary directory {} not deleted: {}", root, e.toString());
-    }
   }
 
   /** Where the broker listens and keeps its data, and with what settings. */

@@ -237,8 +237,8 @@ public final class Follower implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    catalogueConsumer.close();
-    chunkConsumer.close();
+    Records.close(catalogueConsumer);
+    Records.close(chunkConsumer);
     acceptance.close();
   }
 }

@@ -3,13 +3,23 @@ package io.blkcast.client;
 import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Decodes what stands in topics that others may write to as well. */
+/** What readers of topics have in common, to which others may write as well. */
 final class Records {
 
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
+
   private Records() {}
+
+  /** Closes a consumer, with brokers that are away for at most five seconds. */
+  static void close(Consumer<?, ?> consumer) {
+    consumer.close(CloseOptions.timeout(CLOSE_LIMIT));
+  }
 
   /**
    * @param value may be null: a tombstone

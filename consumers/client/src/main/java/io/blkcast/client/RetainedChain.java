@@ -126,7 +126,7 @@ public final class RetainedChain implements AutoCloseable {
 
   @Override
   public void close() {
-    catalogueConsumer.close();
-    chunkConsumer.close();
+    Records.close(catalogueConsumer);
+    Records.close(chunkConsumer);
   }
 }

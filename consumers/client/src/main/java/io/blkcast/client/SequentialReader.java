@@ -216,7 +216,7 @@ public final class SequentialReader implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    consumer.close();
+    Records.close(consumer);
     acceptance.close();
     for (Open increment : open.values()) {
       try {

@@ -13,6 +13,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -120,7 +121,12 @@ final class ConnectionOptions {
       return MissingNode.getInstance();
     }
     try {
-      JsonNode root = new YAMLMapper().readTree(Files.readString(file));
+      String yaml = Files.readString(file);
+      List<String> faults = KnownKeys.faults(file.toString(), yaml);
+      if (!faults.isEmpty()) {
+        throw fault("the configuration is wrong:\n" + String.join("\n", faults));
+      }
+      JsonNode root = new YAMLMapper().readTree(yaml);
       return root == null ? MissingNode.getInstance() : root;
     } catch (JsonProcessingException e) {
       // What follows the first line quotes the file, which may hold secrets.

@@ -29,8 +29,11 @@ final class RunCommand implements Callable<Integer> {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunCommand.class);
 
-  /** After that, what still hangs is left to its fate: the next start copes with it. */
-  private static final int CLOSE_LIMIT_S = 30;
+  /**
+   * As much as the steps of a close may take together. What still hangs then is left to its fate:
+   * the next start copes with it.
+   */
+  private static final int CLOSE_LIMIT_S = 60;
 
   @Option(
       names = {"-c", "--config"},

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.config;
 
+import io.blkcast.config.Suggestions;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;

@@ -48,6 +48,8 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private final GroupCoordinator group;
   private final VolumeMonitor monitor;
   private final EventSender events;
+  private final Intent.Store intents;
+  private final Requests requests = new Requests();
   private final Promise<Void> ready = Promise.promise();
   private final Promise<Void> closed = Promise.promise();
 
@@ -59,13 +61,13 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private boolean failed;
   private boolean fenced;
   private boolean closing;
+  private boolean resyncAfterRestart;
   private boolean waitingForGroup;
   private boolean publisherClosed;
   private int failures;
   private Optional<Checkpoint> parent = Optional.empty();
   private @Nullable UUID uncertain;
-  private @Nullable IncrementRequest current;
-  private @Nullable IncrementRequest next;
+  private Future<Void> saved = Future.succeededFuture();
   private @Nullable IncrementRun run;
   private Loop.@Nullable Timer retry;
   private Loop.@Nullable Timer schedule;
@@ -76,13 +78,15 @@ public final class VolumeMachine implements GroupCoordinator.Member {
       Shared shared,
       ChangeSource source,
       VolumePublisher publisher,
-      GroupCoordinator group) {
+      GroupCoordinator group,
+      Intent.Store intents) {
     this.loop = loop;
     this.settings = settings;
     this.shared = shared;
     this.source = source;
     this.publisher = publisher;
     this.group = group;
+    this.intents = intents;
     this.monitor = new VolumeMonitor(settings.name(), loop.clock(), shared.meters());
     this.events = new EventSender(loop, settings.name(), publisher);
     group.add(this);
@@ -105,11 +109,18 @@ public final class VolumeMachine implements GroupCoordinator.Member {
 
   /** Begins; called once. */
   public void start() {
-    loop.execute(this::advance);
+    loop.execute(
+        () -> {
+          paused = intents.current().paused();
+          if (intents.current().resync()) {
+            requests.add(Trigger.CALL, true, false, Promise.promise());
+          }
+          advance();
+        });
   }
 
   /**
-   * Wants an increment.
+   * Wants an increment. A resync that is wanted is remembered over a restart.
    *
    * @param resync whether it has to be a BASELINE
    * @return completes, on the loop, when one whose snapshot is later than this call is committed;
@@ -117,7 +128,13 @@ public final class VolumeMachine implements GroupCoordinator.Member {
    */
   public Future<Committed> request(Trigger trigger, boolean resync) {
     Promise<Committed> promise = Promise.promise();
-    loop.execute(() -> requested(trigger, resync, promise));
+    loop.execute(
+        () -> {
+          requested(trigger, resync, promise);
+          if (resync) {
+            remember();
+          }
+        });
     return promise.future();
   }
 
@@ -127,15 +144,10 @@ public final class VolumeMachine implements GroupCoordinator.Member {
       promise.fail(refusal.get());
       return;
     }
-    if (monitor.state() == IncrementState.IDLE) {
-      current = current == null ? new IncrementRequest(trigger) : current;
-      current.join(promise, resync);
-      if (trigger == Trigger.CALL || trigger == Trigger.SIGNAL) {
-        cancelRetry();
-      }
-    } else {
-      next = next == null ? new IncrementRequest(trigger) : next;
-      next.join(promise, resync);
+    boolean idle = monitor.state() == IncrementState.IDLE;
+    requests.add(trigger, resync, !idle, promise);
+    if (idle && (trigger == Trigger.CALL || trigger == Trigger.SIGNAL)) {
+      cancelRetry();
     }
     advance();
   }
@@ -171,7 +183,11 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     return Optional.of(new IncrementException(code, message));
   }
 
-  /** Turns triggers off; what is under way is finished, what waits is refused. */
+  /**
+   * Turns triggers off, also after a restart; what is under way is finished, what waits is refused.
+   *
+   * @return fails where this cannot be remembered
+   */
   public Future<Void> pause() {
     return onLoop(
         () -> {
@@ -180,11 +196,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
             cancelRetry();
             cancelSchedule();
             if (monitor.state() == IncrementState.IDLE) {
-              refuse(current);
-              current = null;
+              requests.refuseCurrent(refusalOrClosed());
             }
-            refuse(next);
-            next = null;
+            requests.refuseNext(refusalOrClosed());
             events.send(
                 VolumeEventType.PAUSED, Severity.INFO, "paused", Optional.empty(), Map.of());
           }
@@ -213,9 +227,27 @@ public final class VolumeMachine implements GroupCoordinator.Member {
         () -> {
           task.run();
           advance();
-          promise.complete();
+          remember().onComplete(promise);
         });
     return promise.future();
+  }
+
+  /** Saves what a restart must not forget, one save after the other. */
+  private Future<Void> remember() {
+    // What closing refuses is asked for still.
+    boolean resync = closing ? resyncAfterRestart : requests.wantResync();
+    Intent intent = new Intent(paused, resync);
+    saved =
+        saved
+            .otherwiseEmpty()
+            .compose(
+                ignored ->
+                    intent.equals(intents.current())
+                        ? Future.succeededFuture()
+                        : loop.perform(Pool.SOURCE, () -> intents.save(intent)))
+            .onFailure(
+                e -> LOG.error("{}: cannot remember {}: {}", settings.name(), intent, e + ""));
+    return saved;
   }
 
   /** Completes when the loop has done what was given to it so far. */
@@ -254,15 +286,14 @@ public final class VolumeMachine implements GroupCoordinator.Member {
             return;
           }
           closing = true;
+          resyncAfterRestart = requests.wantResync();
           cancelRetry();
           cancelSchedule();
           if (monitor.state() != IncrementState.COMMITTING
               && monitor.state() != IncrementState.RELEASING) {
-            refuse(current);
-            current = null;
+            requests.refuseCurrent(closedException());
           }
-          refuse(next);
-          next = null;
+          requests.refuseNext(closedException());
           if (run != null) {
             run.cancel(closedException());
           }
@@ -283,11 +314,14 @@ public final class VolumeMachine implements GroupCoordinator.Member {
       return;
     }
     if (closing) {
-      refuse(current);
-      current = null;
+      requests.refuseCurrent(closedException());
       if (!publisherClosed) {
         publisherClosed = true;
-        loop.perform(Pool.PUBLISH, publisher::close).onComplete(ignored -> closed.tryComplete());
+        Future<Void> remembered = saved.otherwiseEmpty();
+        loop.perform(Pool.PUBLISH, publisher::close)
+            .otherwiseEmpty()
+            .compose(ignored -> remembered)
+            .onComplete(ignored -> closed.tryComplete());
       }
       return;
     }
@@ -298,11 +332,8 @@ public final class VolumeMachine implements GroupCoordinator.Member {
       prepare();
       return;
     }
-    if (current == null) {
-      current = next;
-      next = null;
-    }
-    if (current != null && !paused) {
+    requests.moveUp();
+    if (requests.current().isPresent() && !paused) {
       waitingForGroup = true;
       group.request();
     }
@@ -407,7 +438,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
             () -> {
               schedule = null;
               monitor.nextAt(Optional.empty());
-              if (current == null) {
+              if (requests.current().isEmpty()) {
                 requested(Trigger.SCHEDULE, false, Promise.promise());
               }
             });
@@ -427,11 +458,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
                   && open;
           if (joins) {
             cancelRetry();
-            if (current == null) {
-              current = next == null ? new IncrementRequest(Trigger.GROUP) : next;
-              next = null;
-            }
-            monitor.started(current.trigger());
+            monitor.started(requests.take(Trigger.GROUP).trigger());
             monitor.enter(IncrementState.TAKING);
           }
           answer.complete(joins);
@@ -456,7 +483,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
 
   private void export(GroupSnapshot.Share share) {
     monitor.taken(share.takenAt(), share.image());
-    IncrementRequest request = current;
+    boolean resync = requests.current().filter(IncrementRequest::resync).isPresent();
     IncrementRun running =
         new IncrementRun(loop, settings, shared, publisher, share, new Follower());
     run = running;
@@ -464,7 +491,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
       running.cancel(closedException());
     }
     running
-        .run(parent, request != null && request.resync())
+        .run(parent, resync)
         .onComplete(
             result -> {
               if (result.succeeded()) {
@@ -490,8 +517,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
         manifest.getChangedBytes(),
         manifest.getExtentCount(),
         manifest.getPayloadBytes());
-    IncrementRequest done = current;
-    current = null;
+    Optional<IncrementRequest> done = requests.finish();
+    resyncAfterRestart &= done.filter(IncrementRequest::resync).isEmpty();
+    remember();
     share
         .close()
         .onComplete(
@@ -504,9 +532,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
                       }
                       monitor.enter(IncrementState.IDLE);
                       arm();
-                      if (done != null) {
-                        done.committed(committed);
-                      }
+                      done.ifPresent(request -> request.committed(committed));
                       advance();
                     }));
   }
@@ -561,8 +587,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
           ready.tryFail(cause);
         }
         if (paused) {
-          refuse(current);
-          current = null;
+          requests.refuseCurrent(refusalOrClosed());
         } else if (!closing) {
           retryAfter(Backoff.after(failures, slowly, shared.random()), verdict);
         }
@@ -605,18 +630,14 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     cancelSchedule();
     // Before anyone is told: whoever asks then finds the state that goes with the answer.
     monitor.status(status());
-    refuse(current);
-    current = null;
-    refuse(next);
-    next = null;
+    requests.refuseCurrent(refusalOrClosed());
+    requests.refuseNext(refusalOrClosed());
     ready.tryFail(cause);
     LOG.error("{}: stopped: {}", settings.name(), String.valueOf(cause.getMessage()));
   }
 
-  private void refuse(@Nullable IncrementRequest request) {
-    if (request != null) {
-      request.refused(refusal().orElseGet(this::closedException));
-    }
+  private IncrementException refusalOrClosed() {
+    return refusal().orElseGet(this::closedException);
   }
 
   private void cancelRetry() {

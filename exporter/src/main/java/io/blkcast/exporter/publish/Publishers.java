@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
 public final class Publishers implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Publishers.class);
-  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
 
   private final PublishSettings settings;
   private final Map<String, VolumeSettings> volumes = new LinkedHashMap<>();
@@ -153,7 +153,7 @@ public final class Publishers implements AutoCloseable {
     }
   }
 
-  /** Sends what is buffered, for at most ten seconds, and closes the shared clients. */
+  /** Sends what is buffered, for at most five seconds, and closes the shared clients. */
   @Override
   public void close() {
     Connection current;

@@ -6,7 +6,9 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** An exporter's volumes on a simulation, all in one group. */
@@ -26,6 +28,19 @@ final class SimulatedExporter {
       FakeKafka kafka,
       List<String> volumes,
       Optional<Duration> every) {
+    this(simulation, source, kafka, volumes, every, new HashMap<>());
+  }
+
+  /**
+   * @param intents of volumes, kept from one exporter to the next
+   */
+  SimulatedExporter(
+      Simulation simulation,
+      FakeSource source,
+      FakeKafka kafka,
+      List<String> volumes,
+      Optional<Duration> every,
+      Map<String, Intent> intents) {
     shared =
         Shared.of(
             IN_FLIGHT,
@@ -42,7 +57,8 @@ final class SimulatedExporter {
               shared,
               source,
               kafka.publisher(volume),
-              group));
+              group,
+              new KeptIntent(simulation, intents, volume)));
     }
     source.listen(this::happened);
     machines.forEach(VolumeMachine::start);
@@ -50,6 +66,20 @@ final class SimulatedExporter {
 
   private void happened(SourceEvent event) {
     machine(event.volume()).happened(event);
+  }
+
+  private record KeptIntent(Simulation simulation, Map<String, Intent> all, String volume)
+      implements Intent.Store {
+    @Override
+    public Intent current() {
+      return all.getOrDefault(volume, Intent.NONE);
+    }
+
+    @Override
+    public void save(Intent intent) {
+      simulation.mustBeInPool();
+      all.put(volume, intent);
+    }
   }
 
   VolumeMachine machine(String volume) {

@@ -8,7 +8,9 @@ import io.blkcast.schema.VolumeEvent;
 import io.blkcast.schema.VolumeEventType;
 import io.vertx.core.Future;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -142,6 +144,55 @@ class VolumeMachineTest {
             e -> assertThat(e.code()).isEqualTo(IncrementException.Code.PAUSED));
     exporter.machine("a").resume();
     simulation.runUntil(() -> kafka.committed("a").size() == 4);
+  }
+
+  @Test
+  void a_pause_holds_over_a_restart_until_the_volume_is_resumed() {
+    source.add("a", 4);
+    Map<String, Intent> intents = new HashMap<>();
+    SimulatedExporter first = exporter(intents);
+    done(first.increment("a"));
+    Future<Void> paused = first.machine("a").pause();
+    simulation.runUntil(paused::isComplete);
+    simulation.crash();
+    source.crash();
+
+    SimulatedExporter second = exporter(intents);
+    simulation.runUntil(second.machine("a").ready()::isComplete);
+    assertThat(second.machine("a").monitor().progress().status()).isEqualTo(VolumeStatus.PAUSED);
+    simulation.run(10_000);
+    assertThat(kafka.committed("a")).hasSize(1);
+    Future<Void> resumed = second.machine("a").resume();
+    simulation.runUntil(resumed::isComplete);
+    assertThat(intents).containsEntry("a", Intent.NONE);
+    done(second.increment("a"));
+  }
+
+  @Test
+  void a_resync_that_was_asked_for_is_done_after_a_restart_and_once() {
+    source.add("a", 8);
+    Map<String, Intent> intents = new HashMap<>();
+    SimulatedExporter first = exporter(intents);
+    done(first.increment("a"));
+    Future<Committed> resync = first.machine("a").request(Trigger.CALL, true);
+    simulation.runUntil(() -> intents.getOrDefault("a", Intent.NONE).resync());
+    Future<Void> closed = first.machine("a").close();
+    simulation.runUntil(closed::isComplete);
+    boolean done = resync.succeeded();
+    simulation.crash();
+    source.crash();
+
+    SimulatedExporter second = exporter(intents);
+    simulation.runUntil(() -> kafka.committed("a").size() == 2);
+    simulation.runUntil(() -> intents.get("a").equals(Intent.NONE));
+    assertThat(done).as("closed before it was done").isFalse();
+    assertThat(kafka.committed("a").get(1).manifest().getKind()).isEqualTo(IncrementKind.BASELINE);
+    assertThat(done(second.increment("a")).manifest().getKind()).isEqualTo(IncrementKind.DELTA);
+  }
+
+  private SimulatedExporter exporter(Map<String, Intent> intents) {
+    return new SimulatedExporter(
+        simulation, source, kafka, List.of("a"), Optional.empty(), intents);
   }
 
   @Test

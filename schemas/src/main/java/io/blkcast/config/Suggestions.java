@@ -1,4 +1,4 @@
-package io.blkcast.exporter.config;
+package io.blkcast.config;
 
 import java.util.Collection;
 import java.util.Comparator;
@@ -6,12 +6,12 @@ import java.util.Locale;
 import java.util.Optional;
 
 /** Finds the word that a mistyped one was meant to be. */
-final class Suggestions {
+public final class Suggestions {
 
   private Suggestions() {}
 
   /** The nearest of the known words, if any is near enough to be worth naming. */
-  static Optional<String> nearest(String word, Collection<String> known) {
+  public static Optional<String> nearest(String word, Collection<String> known) {
     String typed = fold(word);
     return known.stream()
         .filter(candidate -> distance(typed, fold(candidate)) <= Math.max(2, typed.length() / 3))
@@ -19,7 +19,7 @@ final class Suggestions {
   }
 
   /** ", did you mean 'x'?" or the list of what there is. */
-  static String hint(String word, Collection<String> known) {
+  public static String hint(String word, Collection<String> known) {
     return nearest(word, known)
         .map(near -> "; did you mean '" + near + "'?")
         .orElseGet(() -> "; known: " + String.join(", ", known.stream().sorted().toList()));

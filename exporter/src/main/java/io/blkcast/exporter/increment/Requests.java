@@ -1,0 +1,77 @@
+package io.blkcast.exporter.increment;
+
+import io.blkcast.exporter.publish.VolumePublisher.Committed;
+import io.vertx.core.Promise;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The increments that are wanted of a volume: the one that is next to be taken or under way, and
+ * the one after it, for what was asked since its snapshot.
+ */
+final class Requests {
+
+  private @Nullable IncrementRequest current;
+  private @Nullable IncrementRequest next;
+
+  /**
+   * Wants an increment.
+   *
+   * @param underWay whether the snapshot of the current one may have been taken already
+   */
+  void add(Trigger trigger, boolean resync, boolean underWay, Promise<Committed> waiter) {
+    if (underWay) {
+      next = next == null ? new IncrementRequest(trigger) : next;
+      next.join(waiter, resync);
+    } else {
+      current = current == null ? new IncrementRequest(trigger) : current;
+      current.join(waiter, resync);
+    }
+  }
+
+  Optional<IncrementRequest> current() {
+    return Optional.ofNullable(current);
+  }
+
+  /** What waited behind the current one moves up, if that one is done. */
+  void moveUp() {
+    if (current == null) {
+      current = next;
+      next = null;
+    }
+  }
+
+  /** The current one, making one where there is none. */
+  IncrementRequest take(Trigger otherwise) {
+    moveUp();
+    IncrementRequest taken = current == null ? new IncrementRequest(otherwise) : current;
+    current = taken;
+    return taken;
+  }
+
+  /** The current one is done; others are told by the caller. */
+  Optional<IncrementRequest> finish() {
+    Optional<IncrementRequest> done = current();
+    current = null;
+    return done;
+  }
+
+  /** Whether one that is not done has to be a BASELINE. */
+  boolean wantResync() {
+    return (current != null && current.resync()) || (next != null && next.resync());
+  }
+
+  void refuseCurrent(IncrementException why) {
+    if (current != null) {
+      current.refused(why);
+      current = null;
+    }
+  }
+
+  void refuseNext(IncrementException why) {
+    if (next != null) {
+      next.refused(why);
+      next = null;
+    }
+  }
+}
