@@ -30,7 +30,8 @@ def _java(heap, *arguments):
 class Broker:
     """A Kafka broker of its own process: listens for this host and, as another address, for the VM."""
 
-    def __init__(self, directory, log):
+    def __init__(self, directory, log, advertised=None):
+        """advertised: address and port by which the VM knows it, where that is not the host's own."""
         self.log = log
         self.here, self.vm, controller = free_port(), free_port(), free_port()
         self.config = os.path.join(directory, "server.properties")
@@ -39,7 +40,7 @@ class Broker:
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners=HERE://127.0.0.1:{self.here},VM://127.0.0.1:{self.vm},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=HERE://127.0.0.1:{self.here},VM://{GATEWAY}:{self.vm}
+advertised.listeners=HERE://127.0.0.1:{self.here},VM://{advertised or f"{GATEWAY}:{self.vm}"}
 listener.security.protocol.map=HERE:PLAINTEXT,VM:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=HERE
 controller.listener.names=CONTROLLER

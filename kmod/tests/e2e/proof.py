@@ -3,6 +3,7 @@
 
 import contextlib
 import hashlib
+import os
 import struct
 import subprocess
 import tempfile
@@ -52,24 +53,28 @@ def stamps(path):
     return last
 
 
-def filesystem(path, kind):
-    """It is clean as it is, without a replay of its journal: it was frozen for the snapshot."""
-    if kind == "ext4":
-        run("e2fsck", "-fn", path)
-    else:
-        run("xfs_repair", "-n", "-f", path)
-
-
 @contextlib.contextmanager
 def mounted(path, kind):
-    """A directory in which the image is mounted, in a way that cannot change it."""
-    options = "loop,ro," + ("noload" if kind == "ext4" else "norecovery,nouuid")
-    with tempfile.TemporaryDirectory(prefix="blkcast-e2e-") as where:
-        run("mount", "-t", kind, "-o", options, path, where)
+    """
+    A directory in which the image is mounted without being changed, and whose filesystem is checked. ext4 has nothing in
+    its journal after it was frozen; xfs leaves in its log what it needs to, so a copy replays that.
+    """
+    with tempfile.TemporaryDirectory(prefix="blkcast-e2e-") as directory:
+        options, checked = "loop,ro,noload", path
+        if kind == "xfs":
+            options, checked = "loop,nouuid", os.path.join(directory, "copy")
+            run("cp", "--sparse=always", path, checked)
+        else:
+            run("e2fsck", "-fn", path)
+        where = os.path.join(directory, "mount")
+        os.mkdir(where)
+        run("mount", "-t", kind, "-o", options, checked, where)
         try:
             yield where
         finally:
             run("umount", where)
+        if kind == "xfs":
+            run("xfs_repair", "-n", "-f", checked)
 
 
 # In a directory of the source and in one of the replica: every file with its digest.
@@ -77,7 +82,7 @@ LIST_FILES = "find . -type f -exec sha256sum {} + | sort -k 2"
 
 
 def files(path, kind):
-    """sha256sum of every file in the image."""
+    """sha256sum of every file in the image, which is checked besides."""
     with mounted(path, kind) as where:
         return run("sh", "-c", f"cd {where} && {LIST_FILES}")
 

@@ -24,7 +24,7 @@ from proof import Failed
 from scene import Scene
 from steps import STEPS
 
-MODULES = ["virtio_net", "failover", "net_failover"]
+MODULES = ["virtio_net", "fuse", "virtiofs", "overlay"]
 
 
 def make_archive(kernel, directory):
@@ -79,7 +79,7 @@ def main():
         if name not in STEPS:
             sys.exit(f"error: no step {name}; there are {', '.join(STEPS)}")
     first = [n for n in names if n in ("contract", "baseline")]
-    last = [n for n in names if n in ("removal", "power")]
+    last = [n for n in names if n in ("removal", "power", "quickstart")]
     names = first + [n for n in names if n in repeated] * options.rounds + last
     report = Report()
     with tempfile.TemporaryDirectory(prefix="blkcast-e2e-") as directory, open(log_path, "wb", buffering=0) as log:

@@ -4,6 +4,7 @@
 import time
 
 import proof
+import quickstart as readme
 from proof import Failed
 from scene import MOUNTED, TESTS_JAVA, VOLUMES
 
@@ -130,4 +131,11 @@ def power(scene):
     scene.kernel_is_well()
 
 
-STEPS = {step.__name__: step for step in (contract, baseline, load, kill, broker, overflow, wrap, removal, power)}
+def quickstart(scene):
+    """the README's commands for a server do what it says, as they stand there"""
+    scene.guest.cut()
+    readme.run(scene.kernel, scene.archive, scene.directory, scene.log)
+
+
+STEPS = {step.__name__: step for step in (contract, baseline, load, kill, broker, overflow, wrap, removal, power,
+                                  quickstart)}
