@@ -68,7 +68,8 @@ public interface Snapshot extends AutoCloseable {
 
     /**
      * Tells that the range need not be kept any longer: its old data is freed, writes to it are not
-     * copied aside any more, reads of it fail. Does nothing where the source cannot.
+     * copied aside any more, reads of it fail. Does nothing where the source cannot. A source may
+     * round the range inwards, to the units in which it keeps data.
      */
     void release(long offset, long length) throws SourceException;
 

@@ -10,12 +10,14 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import org.assertj.core.api.Assertions;
 
 /** One volume as plain arrays of bytes, and how the source's answers compare with it. */
 final class SourceModel {
 
   private static final int SECTOR = 512;
+
+  /** What the kernel module keeps at once. */
+  private static final int UNIT = 4096;
 
   private final SourceRig rig;
   private final String volume;
@@ -34,7 +36,14 @@ final class SourceModel {
    */
   private record Take(TrackingInfo info, byte[] content, BitSet touched) {}
 
-  private record Held(Snapshot.Image image, byte[] content, BitSet released) {}
+  /**
+   * A snapshot held.
+   *
+   * @param released sectors that were released
+   * @param surely those of them that lie in units of {@link #UNIT} which one release covers whole:
+   *     a source may go on keeping what is covered in part
+   */
+  private record Held(Snapshot.Image image, byte[] content, BitSet released, BitSet surely) {}
 
   SourceModel(SourceRig rig, String volume, Random random) {
     this.rig = rig;
@@ -68,7 +77,7 @@ final class SourceModel {
     TrackingInfo info = image.info();
     assertThat(info.capacityBytes()).isEqualTo(now.length);
     assertThat(info).isEqualTo(rig.source().info(volume));
-    held = Optional.of(new Held(image, now.clone(), new BitSet()));
+    held = Optional.of(new Held(image, now.clone(), new BitSet(), new BitSet()));
     takes.add(new Take(info, now.clone(), touched));
     touched = new BitSet();
     replicate(image);
@@ -85,16 +94,24 @@ final class SourceModel {
     int offset = random.nextInt(now.length);
     int length = 1 + random.nextInt(Math.min(now.length - offset, 300_000));
     ByteBuffer read = ByteBuffer.allocateDirect(length);
-    int firstReleased = image.released.nextSetBit(offset / SECTOR);
-    if (firstReleased >= 0 && (long) firstReleased * SECTOR < offset + length) {
-      Assertions.assertThatThrownBy(() -> image.image.read(offset, read))
-          .isInstanceOfSatisfying(
-              SourceException.class, e -> assertThat(e.code()).isEqualTo(Code.RELEASED));
+    boolean mayFail = touches(image.released, offset, length);
+    try {
+      image.image.read(offset, read);
+    } catch (SourceException e) {
+      assertThat(e.code()).isEqualTo(Code.RELEASED);
+      assertThat(mayFail).as("read of %s bytes at %s", length, offset).isTrue();
       return;
     }
-    image.image.read(offset, read);
+    assertThat(touches(image.surely, offset, length))
+        .as("%s bytes at %s, some of them released, were read", length, offset)
+        .isFalse();
     assertThat(read.hasRemaining()).isFalse();
     assertSame(image.content, offset, read.flip());
+  }
+
+  private static boolean touches(BitSet sectors, int offset, int length) {
+    int first = sectors.nextSetBit(offset / SECTOR);
+    return first >= 0 && (long) first * SECTOR < offset + length;
   }
 
   void checkHoles() throws Exception {
@@ -115,6 +132,11 @@ final class SourceModel {
       int length = length(offset);
       held.get().image.release(offset, length);
       held.get().released.set(offset / SECTOR, (offset + length) / SECTOR);
+      int end = offset + length == now.length ? now.length : (offset + length) / UNIT * UNIT;
+      int start = (offset + UNIT - 1) / UNIT * UNIT;
+      if (start < end) {
+        held.get().surely.set(start / SECTOR, end / SECTOR);
+      }
     }
   }
 
