@@ -102,7 +102,11 @@ END
     # Increments and proofs.
 
     def increment(self, *volumes):
-        """One, of a group or a single volume, on the replicas; what was committed of the first."""
+        """
+        One that begins from here on, of a group or a single volume, brought to the replicas; what was committed of the first.
+        """
+        for name in volumes:    # not one that is under way already
+            self.wait_until(f"the end of what {name} does", lambda n=name: self.api.volume(n)["progress"]["state"] == "IDLE", 300)
         first, ids = self.api.increment(*volumes)
         for name, increment in ids.items():
             self.replicas[name].wait_for(increment)
