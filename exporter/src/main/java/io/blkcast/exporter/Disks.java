@@ -88,10 +88,11 @@ final class Disks {
         Files.createDirectories(directory);
       }
     }
+    long limit = volume.differenceStorage().limitBytes().orElse(STORAGE_LIMIT);
     return TrackedDisk.open(
         DiskOptions.of(volume.name(), volume.path(), volume.sizeBytes().orElse(0))
             .withState(config.state().resolve(volume.name() + ".cbt"))
-            .withStorage(storage, volume.differenceStorage().limitBytes().orElse(STORAGE_LIMIT))
+            .withStorage(storage, limit, volume.differenceStorage().mostBytes().orElse(limit))
             .withUnits(volume.blockBytes(), COPY_UNIT)
             .withEvents(WATERMARK, volume.triggers().changedBytes().orElse(0)));
   }

@@ -33,6 +33,9 @@ public interface Exporter {
    */
   Future<Void> ready();
 
+  /** Completes when the loop of every volume has answered: a sign of life. */
+  Future<Void> alive();
+
   /** Names of the volumes, in the order of the configuration. */
   List<String> volumes();
 

@@ -1,11 +1,12 @@
 package io.blkcast.exporter;
 
-import io.blkcast.codec.TopicNames;
 import io.blkcast.exporter.config.ExporterConfig;
+import io.blkcast.exporter.config.HookConfig;
 import io.blkcast.exporter.config.HostPort;
 import io.blkcast.exporter.config.VolumeConfig;
-import io.blkcast.exporter.config.VolumeConfig.Compression;
 import io.blkcast.exporter.config.VolumeConfig.SourceKind;
+import io.blkcast.exporter.hook.HookSettings;
+import io.blkcast.exporter.hook.Hooks;
 import io.blkcast.exporter.http.ApiServer;
 import io.blkcast.exporter.http.ManagementServer;
 import io.blkcast.exporter.increment.BlockingPools;
@@ -16,6 +17,7 @@ import io.blkcast.exporter.increment.IntentFile;
 import io.blkcast.exporter.increment.Loop;
 import io.blkcast.exporter.increment.LoopVerticle;
 import io.blkcast.exporter.increment.Progress;
+import io.blkcast.exporter.increment.Quiescer;
 import io.blkcast.exporter.increment.Shared;
 import io.blkcast.exporter.increment.Trigger;
 import io.blkcast.exporter.increment.VolumeMachine;
@@ -23,7 +25,6 @@ import io.blkcast.exporter.publish.PublishSettings;
 import io.blkcast.exporter.publish.Publishers;
 import io.blkcast.exporter.publish.SignalListener;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
-import io.blkcast.exporter.publish.VolumeSettings;
 import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
@@ -109,19 +110,11 @@ final class RunningExporter implements Exporter {
             Host.local(),
             InstantSource.system(),
             new SecureRandom());
-    PublishSettings publishing =
-        new PublishSettings(
-            config.kafka().producer(),
-            config.kafka().consumer(),
-            config.kafka().admin(),
-            new TopicNames(config.topics().prefix()),
-            config.topics().partitions(),
-            config.topics().replicationFactor(),
-            config.schemaRegistry().map(URI::create));
+    PublishSettings publishing = Publishing.settings(config);
     this.publishers =
         new Publishers(
             publishing,
-            config.volumes().stream().map(RunningExporter::publishing).toList(),
+            config.volumes().stream().map(Publishing::volume).toList(),
             Clock.systemUTC());
     this.signals =
         new SignalListener(publishing, publishers.codec(), Instant.now(), this::signalled);
@@ -146,6 +139,7 @@ final class RunningExporter implements Exporter {
 
   private static RunningExporter opened(Vertx vertx, ExporterConfig config)
       throws IOException, SourceException {
+    Hooks.recover(hookState(config));
     Optional<BlksnapSource> devices = Devices.open(config);
     try {
       Map<String, IntentFile> intents = intents(config);
@@ -176,14 +170,6 @@ final class RunningExporter implements Exporter {
 
   private ChangeSource source(VolumeConfig volume) {
     return volume.source() == SourceKind.DISK ? disks.source() : devices.orElseThrow();
-  }
-
-  private static VolumeSettings publishing(VolumeConfig volume) {
-    return new VolumeSettings(
-        volume.name(),
-        volume.chunkBytes(),
-        volume.compression() == Compression.ZSTD,
-        volume.stripes());
   }
 
   private IncrementSettings increments(VolumeConfig volume) {
@@ -283,11 +269,41 @@ final class RunningExporter implements Exporter {
               .compose(
                   ignored ->
                       deploy(
-                          loop -> new GroupCoordinator(loop, source(members.get(0)), shared.ids()),
+                          loop ->
+                              new GroupCoordinator(
+                                  loop, source(members.get(0)), shared.ids(), quiescer(members)),
                           coordinator -> Future.succeededFuture()))
               .compose(coordinator -> deployMembers(coordinator, members));
     }
     return deployed;
+  }
+
+  private Quiescer quiescer(List<VolumeConfig> members) {
+    String name = members.get(0).group().orElse(members.get(0).name());
+    return config.hooks().stream()
+        .filter(hook -> hook.name().equals(name))
+        .filter(hook -> hook.group().equals(members.get(0).group()))
+        .findFirst()
+        .<Quiescer>map(hook -> new Hooks(hooks(hook)))
+        .orElse(Quiescer.NONE);
+  }
+
+  private HookSettings hooks(HookConfig hook) {
+    return new HookSettings(
+        hook.name(),
+        hook.before(),
+        hook.after(),
+        hook.timeout(),
+        hook.limit(),
+        hook.level() == HookConfig.Level.FILESYSTEM
+            ? Quiescer.Level.FILESYSTEM
+            : Quiescer.Level.APPLICATION,
+        hook.required(),
+        hookState(config));
+  }
+
+  private static Path hookState(ExporterConfig config) {
+    return config.state().resolve("hooks");
   }
 
   private Future<Void> deployMembers(GroupCoordinator coordinator, List<VolumeConfig> members) {
@@ -353,6 +369,11 @@ final class RunningExporter implements Exporter {
   @Override
   public Future<Void> ready() {
     return Future.all(volumes.stream().map(VolumeMachine::ready).toList()).mapEmpty();
+  }
+
+  @Override
+  public Future<Void> alive() {
+    return Future.all(volumes.stream().map(VolumeMachine::settled).toList()).mapEmpty();
   }
 
   @Override
@@ -429,6 +450,8 @@ final class RunningExporter implements Exporter {
                         .mapEmpty()))
         .compose(ignored -> step("NBD", disks.stopServing()))
         .compose(ignored -> step("disks", disks.close()))
+        .compose(
+            ignored -> step("devices", blocking(() -> devices.ifPresent(BlksnapSource::close))))
         .compose(ignored -> step("publishers", blocking(publishers::close)))
         .compose(ignored -> step("pools", blocking(pools::close)))
         .onComplete(ignored -> vertx.close().onComplete(ended -> closed.tryComplete()));

@@ -9,11 +9,13 @@ import io.blkcast.exporter.increment.IncrementException;
 import io.blkcast.exporter.increment.IncrementState;
 import io.blkcast.exporter.increment.VolumeStatus;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
+import io.blkcast.schema.Consistency;
 import io.blkcast.schema.IncrementKind;
 import io.vertx.core.Future;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -105,6 +107,77 @@ class ExporterIT {
       assertThat(replay.committed).hasSize(2);
       assertThat(second.manifest().getKind()).isEqualTo(IncrementKind.DELTA);
       assertThat(replay.content).isEqualTo(scene.content());
+    } finally {
+      await(exporter.close());
+    }
+  }
+
+  @Test
+  void a_flood_while_an_increment_is_exported_ends_it_in_order_and_the_next_gets_more_room()
+      throws Exception {
+    Scene scene =
+        scene("flood").slow().volumeSetting("differenceStorage: { limit: 4MiB, growTo: 128MiB }");
+    Exporter exporter = scene.start();
+    try {
+      await(exporter.ready());
+      scene.write("write -P 0x11 0 60M");
+      Future<Committed> increment = exporter.increment("flood");
+      await().atMost(PATIENCE).until(() -> exporter.progress("flood").bytesDone() > (2 << 20));
+      scene.write("write -P 0x22 20M 40M");
+      Committed committed = await(increment);
+
+      assertThat(committed.manifest().getKind()).isEqualTo(IncrementKind.BASELINE);
+      String volume = "http://" + exporter.apiAddress() + "/api/v1/volumes/flood";
+      List<String> outcomes =
+          Scene.get(volume + "/increments").getJsonArray("increments").stream()
+              .map(attempt -> ((io.vertx.core.json.JsonObject) attempt).getString("outcome"))
+              .toList();
+      assertThat(outcomes).contains("ABORTED").startsWith("COMMITTED");
+      assertThat(replay(scene).aborted).isNotEmpty();
+      assertThat(replay(scene).content).isEqualTo(scene.content());
+      Future<Committed> roomier = exporter.resync("flood");
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () -> {
+                var storage = Scene.get(volume).getJsonObject("differenceStorage");
+                return storage != null && storage.getLong("limitBytes") >= (8 << 20);
+              });
+      await(roomier);
+    } finally {
+      await(exporter.close());
+    }
+  }
+
+  @Test
+  void a_group_is_taken_at_one_instant_and_says_no_more_of_it_than_is_known() throws Exception {
+    Path log = directory.resolve("hooks.log");
+    Scene scene =
+        scene("data")
+            .volumeSetting("group: db")
+            .more("  - { name: log, path: %s/log.img, size: 16MiB, group: db }")
+            .more("hooks:")
+            .more(
+                "  - { group: db, before: \"[ ! -e %s/fail ] && echo before $HOOK_VOLUMES >>%s/hooks.log\","
+                    + " after: \"echo after >>%s/hooks.log\" }");
+    Exporter exporter = scene.start();
+    try {
+      await(exporter.ready());
+      Committed data = await(exporter.increment("data"));
+      await().atMost(PATIENCE).until(() -> exporter.progress("log").committedId().isPresent());
+      var log1 = Replay.of(broker.bootstrapServers(), "log").committed.get(0);
+      assertThat(data.manifest().getGroupId()).isNotNull().isEqualTo(log1.getGroupId());
+      assertThat(data.manifest().getTargetSnapshotId()).isEqualTo(log1.getTargetSnapshotId());
+      assertThat(data.manifest().getSnapshotTakenAt()).isEqualTo(log1.getSnapshotTakenAt());
+      assertThat(List.of(data.manifest().getConsistency(), log1.getConsistency()))
+          .containsOnly(Consistency.APPLICATION);
+      assertThat(Files.readAllLines(log)).containsExactly("before data log", "after");
+
+      Files.createFile(directory.resolve("fail"));
+      assertThat(await(exporter.increment("data")).manifest().getConsistency())
+          .as("the hook has failed")
+          .isEqualTo(Consistency.GROUP_CRASH);
+      assertThat(Files.readAllLines(log)).containsExactly("before data log", "after", "after");
     } finally {
       await(exporter.close());
     }

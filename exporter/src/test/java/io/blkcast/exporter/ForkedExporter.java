@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -56,6 +57,11 @@ final class ForkedExporter implements AutoCloseable {
   }
 
   static ForkedExporter start(Scene scene, String... jvm) throws IOException {
+    return start(scene, Map.of(), jvm);
+  }
+
+  static ForkedExporter start(Scene scene, Map<String, String> environment, String... jvm)
+      throws IOException {
     Path config = scene.directory.resolve("exporter.yaml");
     Files.writeString(config, scene.yaml());
     List<String> line = new ArrayList<>();
@@ -70,7 +76,9 @@ final class ForkedExporter implements AutoCloseable {
             "run",
             "--config",
             config.toString()));
-    Process process = new ProcessBuilder(line).redirectErrorStream(true).start();
+    ProcessBuilder builder = new ProcessBuilder(line).redirectErrorStream(true);
+    builder.environment().putAll(environment);
+    Process process = builder.start();
     try {
       return new ForkedExporter(process, process.inputReader(StandardCharsets.UTF_8));
     } catch (IOException e) {

@@ -59,6 +59,13 @@ final class Scene {
     return this;
   }
 
+  /** A line after the volume; {@code %s} stands for the directory. */
+  Scene more(String yaml) {
+    volumeSettings += yaml.replace("%s", directory.toString()) + "
+";
+    return this;
+  }
+
   Path image() {
     return directory.resolve(volume + ".img");
   }

@@ -55,6 +55,7 @@ public final class ExporterCommands {
     root.addSubcommand(new PauseCommand());
     root.addSubcommand(new ResumeCommand());
     root.addSubcommand(new AclsCommand());
+    root.addSubcommand(new DoctorCommand());
   }
 
   /** The version of the jar that this was read from. */

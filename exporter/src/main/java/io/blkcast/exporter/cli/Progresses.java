@@ -54,6 +54,10 @@ final class Progresses {
         volume.getString("name"),
         line(progress).substring(volume.getString("name").length() + 2));
     row(page, "  usable", Boolean.TRUE.equals(volume.getBoolean("usable")) ? "yes" : "no");
+    row(
+        page,
+        "  source",
+        volume.getJsonObject("source", new JsonObject()).getString("description", "unknown"));
     row(page, "  last committed", progress.getString("committedAt", "never"));
     if (progress.containsKey("committedId")) {
       row(page, "  increment", progress.getString("committedId"));
@@ -68,7 +72,10 @@ final class Progresses {
           "  difference storage",
           Text.bytes(storage.getLong("usedBytes"))
               + " of "
-              + Text.bytes(storage.getLong("limitBytes")));
+              + Text.bytes(storage.getLong("limitBytes"))
+              + (storage.containsKey("secondsUntilFull")
+                  ? ", full in " + Text.seconds(storage.getLong("secondsUntilFull"))
+                  : ""));
     }
     JsonObject error = progress.getJsonObject("lastError");
     if (error != null) {

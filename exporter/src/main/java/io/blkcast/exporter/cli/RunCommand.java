@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -54,9 +56,18 @@ final class RunCommand implements Callable<Integer> {
       System.out.println(read);
       return CommandException.OK;
     }
+    ServiceManager manager = ServiceManager.of(System.getenv());
+    manager.starting("starting");
     Exporter exporter = start(read);
+    manager.starting("waiting for the volumes and the brokers");
     CountDownLatch stopped = new CountDownLatch(1);
-    Thread hook = new Thread(() -> close(exporter, stopped), "blkcast-shutdown");
+    Thread hook =
+        new Thread(
+            () -> {
+              manager.stopping();
+              close(exporter, stopped);
+            },
+            "blkcast-shutdown");
     Runtime.getRuntime().addShutdownHook(hook);
     LOG.info(
         "exporter started; API http://{}, management http://{}",
@@ -69,11 +80,16 @@ final class RunCommand implements Callable<Integer> {
                 exporter
                     .nbdUri(volume)
                     .ifPresent(uri -> LOG.info("{} is served at {}", volume, uri)));
+    ScheduledExecutorService told = signsOfLife(exporter, manager);
     CountDownLatch over = new CountDownLatch(1);
     FirstFailure failure = new FirstFailure();
     exporter
         .ready()
-        .onSuccess(ignored -> LOG.info("all volumes are ready"))
+        .onSuccess(
+            ignored -> {
+              LOG.info("all volumes are ready");
+              told.execute(() -> manager.ready(exporter.volumes().size() + " volumes are tracked"));
+            })
         .onFailure(
             cause -> {
               failure.cause = cause;
@@ -83,6 +99,37 @@ final class RunCommand implements Callable<Integer> {
     close(exporter, stopped);
     throw new CommandException(
         CommandException.FAILED, "cannot start: " + String.valueOf(failure.message()));
+  }
+
+  /** A thread that tells the service manager what is to be told, and that all loops are alive. */
+  private static ScheduledExecutorService signsOfLife(Exporter exporter, ServiceManager manager) {
+    ScheduledExecutorService executor =
+        Executors.newSingleThreadScheduledExecutor(
+            task -> {
+              Thread thread = new Thread(task, "blkcast-service-manager");
+              thread.setDaemon(true);
+              return thread;
+            });
+    manager
+        .watchdog()
+        .ifPresent(
+            within -> {
+              long half = Math.max(1, within.toMillis() / 2);
+              executor.scheduleAtFixedRate(
+                  () -> signOfLife(exporter, manager, half), 0, half, TimeUnit.MILLISECONDS);
+            });
+    return executor;
+  }
+
+  private static void signOfLife(Exporter exporter, ServiceManager manager, long millis) {
+    try {
+      exporter.alive().toCompletionStage().toCompletableFuture().get(millis, TimeUnit.MILLISECONDS);
+      manager.alive();
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.error("a volume's loop does not answer; the service manager gets no sign of life");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private static final class FirstFailure {

@@ -57,6 +57,7 @@ final class ConfigReader {
       TopicsConfig topics = topics(root.section("topics"));
       Optional<String> registry = registry(root.section("schemaRegistry"));
       List<VolumeConfig> volumes = volumes(root, topics);
+      List<HookConfig> hooks = hooks(root, volumes);
       NbdConfig nbd = nbd(root.section("nbd"));
       Section api = root.section("http");
       Optional<Path> tokens = api.value("tokens", Path::of);
@@ -67,7 +68,17 @@ final class ConfigReader {
       }
       LimitsConfig limits = limits(root.section("limits"), volumes);
       return new ExporterConfig(
-          kafka, topics, registry, volumes, nbd, http, tokens, management, limits, state);
+          kafka,
+          topics,
+          registry,
+          volumes,
+          hooks,
+          nbd,
+          http,
+          tokens,
+          management,
+          limits,
+          state);
     }
   }
 
@@ -193,6 +204,97 @@ final class ConfigReader {
       }
       return new DifferenceStorageConfig(path, limit, most);
     }
+  }
+
+  private List<HookConfig> hooks(Section root, List<VolumeConfig> volumes) {
+    List<HookConfig> hooks = new ArrayList<>();
+    Set<String> names = new HashSet<>();
+    for (Section section : root.sections("hooks")) {
+      try (section) {
+        HookConfig hook = hook(section);
+        if (hook.group().isPresent() == hook.volume().isPresent()) {
+          section.fault(
+              "group", "give either 'group' or 'volume': whose snapshots the hooks are for");
+        } else if (hook.group().isPresent()) {
+          if (volumes.stream().noneMatch(volume -> volume.group().equals(hook.group()))) {
+            section.fault("group", "no volume is in group '" + hook.name() + "'");
+          }
+        } else {
+          hookedVolume(section, hook, volumes);
+        }
+        if (!names.add(hook.name())) {
+          section.fault("group", "'" + hook.name() + "' has hooks already");
+        }
+        if (hook.limit().compareTo(hook.timeout()) <= 0) {
+          section.fault("limit", "must be longer than 'timeout', or it is over with 'before'");
+        }
+        hooks.add(hook);
+      }
+    }
+    return hooks;
+  }
+
+  private static void hookedVolume(Section section, HookConfig hook, List<VolumeConfig> volumes) {
+    List<VolumeConfig> named =
+        volumes.stream().filter(volume -> volume.name().equals(hook.name())).toList();
+    if (named.isEmpty()) {
+      section.fault("volume", "there is no volume '" + hook.name() + "'");
+    } else {
+      named
+          .get(0)
+          .group()
+          .ifPresent(
+              group ->
+                  section.fault(
+                      "volume",
+                      "'"
+                          + hook.name()
+                          + "' is taken with its group: write 'group: "
+                          + group
+                          + "' instead"));
+    }
+  }
+
+  private HookConfig hook(Section section) {
+    Function<String, String> name = matching(NAME, "at most 63 letters, digits, '.', '_' and '-'");
+    return new HookConfig(
+        section.value("group", name),
+        section.value("volume", name),
+        section.value("before", Function.identity()).orElse(""),
+        section.required("after", Function.identity(), "?", "fsfreeze --unfreeze /data"),
+        section
+            .value("timeout", within(Duration.ofMillis(100), Duration.ofMinutes(10)))
+            .orElse(Duration.ofSeconds(10)),
+        section
+            .value("limit", within(Duration.ofMillis(200), Duration.ofMinutes(30)))
+            .orElse(Duration.ofSeconds(30)),
+        section
+            .choice(
+                "level",
+                Map.of(
+                    "filesystem",
+                    HookConfig.Level.FILESYSTEM,
+                    "application",
+                    HookConfig.Level.APPLICATION))
+            .orElse(HookConfig.Level.APPLICATION),
+        section.choice("required", Map.of("true", true, "false", false)).orElse(false));
+  }
+
+  private static Function<String, Duration> within(Duration least, Duration most) {
+    return text -> {
+      Duration time = Quantities.duration(text);
+      if (time.compareTo(least) < 0 || time.compareTo(most) > 0) {
+        throw new IllegalArgumentException(
+            "'"
+                + text
+                + "' is out of range; "
+                + least.toMillis()
+                + " to "
+                + most.toMillis()
+                + " ms");
+      }
+      return time;
+    };
   }
 
   private static OptionalLong size(Section section, String key) {

@@ -16,6 +16,7 @@ import java.util.OptionalInt;
  * @param schemaRegistry URL of a schema registry; without one, records carry Avro's single-object
  *     framing
  * @param volumes at least one
+ * @param hooks commands around the snapshots of groups and volumes
  * @param nbd where tracked disks are served
  * @param http where the API listens
  * @param apiTokens file of bearer tokens that the API asks for; without one it asks for none
@@ -28,6 +29,7 @@ public record ExporterConfig(
     TopicsConfig topics,
     Optional<String> schemaRegistry,
     List<VolumeConfig> volumes,
+    List<HookConfig> hooks,
     NbdConfig nbd,
     HostPort http,
     Optional<Path> apiTokens,
@@ -37,6 +39,7 @@ public record ExporterConfig(
 
   public ExporterConfig {
     volumes = List.copyOf(volumes);
+    hooks = List.copyOf(hooks);
   }
 
   /**

@@ -28,18 +28,33 @@ final class Views {
         new JsonObject()
             .put("name", volume.volume())
             .put("usable", volume.monitor().isUsable())
+            .put("source", source(volume))
             .put("progress", progress(volume.monitor().progress()));
     volume
         .monitor()
         .storage()
         .ifPresent(
-            use ->
-                json.put(
-                    "differenceStorage",
-                    new JsonObject()
-                        .put("usedBytes", use.usedBytes())
-                        .put("limitBytes", use.limitBytes())));
+            use -> {
+              JsonObject storage =
+                  new JsonObject()
+                      .put("usedBytes", use.usedBytes())
+                      .put("limitBytes", use.limitBytes());
+              put(storage, "pressure", volume.monitor().pressure());
+              volume
+                  .monitor()
+                  .untilFull()
+                  .ifPresent(left -> storage.put("secondsUntilFull", left.toSeconds()));
+              json.put("differenceStorage", storage);
+            });
     return json;
+  }
+
+  private static JsonObject source(VolumeMachine volume) {
+    return new JsonObject()
+        .put("description", volume.sourceDescription())
+        .put("release", volume.features().release())
+        .put("epochs", volume.features().epochs())
+        .put("groupInstant", volume.features().groupInstant());
   }
 
   static JsonObject progress(Progress progress) {

@@ -3,6 +3,7 @@ package io.blkcast.exporter.increment;
 import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.Snapshot;
 import io.blkcast.exporter.source.Snapshot.Image;
+import io.blkcast.exporter.source.SourceException;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.util.ArrayList;
@@ -43,15 +44,20 @@ public final class GroupCoordinator {
   private final Loop loop;
   private final ChangeSource source;
   private final Shared.Ids ids;
+  private final Quiescer quiescer;
   private final List<Member> members = new ArrayList<>();
   private final List<Snapshot> leftOver = new ArrayList<>();
   private boolean wanted;
   private boolean underWay;
 
-  public GroupCoordinator(Loop loop, ChangeSource source, Shared.Ids ids) {
+  /**
+   * @param quiescer of what runs on the volumes, around each take
+   */
+  public GroupCoordinator(Loop loop, ChangeSource source, Shared.Ids ids, Quiescer quiescer) {
     this.loop = loop;
     this.source = source;
     this.ids = ids;
+    this.quiescer = quiescer;
   }
 
   /** Adds a volume; before the first request. */
@@ -106,7 +112,7 @@ public final class GroupCoordinator {
             Pool.SOURCE,
             () -> {
               destroyLeftOver();
-              return source.take(volumes);
+              return takeQuietly(volumes);
             })
         .onComplete(
             taken -> {
@@ -119,9 +125,25 @@ public final class GroupCoordinator {
             });
   }
 
-  private void hand(Snapshot snapshot, List<Member> joined) {
+  /** A snapshot, and what it is worth. */
+  private record Taken(Snapshot snapshot, Quiescer.Level level) {}
+
+  private Taken takeQuietly(List<String> volumes) throws SourceException {
+    Quiescer.Hold hold = quiescer.quiesce(volumes);
+    Snapshot snapshot;
+    try {
+      snapshot = source.take(volumes);
+    } catch (SourceException | RuntimeException e) {
+      hold.release();
+      throw e;
+    }
+    return new Taken(snapshot, hold.release());
+  }
+
+  private void hand(Taken taken, List<Member> joined) {
+    Snapshot snapshot = taken.snapshot();
     Optional<UUID> groupId = members.size() > 1 ? Optional.of(ids.next()) : Optional.empty();
-    GroupSnapshot group = new GroupSnapshot(snapshot, source, groupId);
+    GroupSnapshot group = new GroupSnapshot(snapshot, source, groupId, taken.level());
     Promise<Void> destroyed = Promise.promise();
     group
         .unused()

@@ -17,16 +17,20 @@ final class GroupSnapshot {
   private final Snapshot snapshot;
   private final ChangeSource source;
   private final Optional<UUID> groupId;
+  private final Quiescer.Level level;
   private final AtomicInteger users;
   private final Promise<Void> unused = Promise.promise();
 
   /**
    * @param groupId common to the increments made of it; empty for a volume on its own
+   * @param level what the hooks around it achieved
    */
-  GroupSnapshot(Snapshot snapshot, ChangeSource source, Optional<UUID> groupId) {
+  GroupSnapshot(
+      Snapshot snapshot, ChangeSource source, Optional<UUID> groupId, Quiescer.Level level) {
     this.snapshot = snapshot;
     this.source = source;
     this.groupId = groupId;
+    this.level = level;
     this.users = new AtomicInteger(snapshot.images().size());
   }
 
@@ -79,7 +83,14 @@ final class GroupSnapshot {
       return source.features().release();
     }
 
+    /** What is known for certain, and no more. */
     Consistency consistency() {
+      if (level == Quiescer.Level.APPLICATION) {
+        return Consistency.APPLICATION;
+      }
+      if (level == Quiescer.Level.FILESYSTEM || image.filesystemFrozen()) {
+        return Consistency.FILESYSTEM;
+      }
       return groupId.isPresent() && source.features().groupInstant()
           ? Consistency.GROUP_CRASH
           : Consistency.CRASH;

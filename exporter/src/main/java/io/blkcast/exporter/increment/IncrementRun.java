@@ -5,6 +5,7 @@ import io.blkcast.exporter.publish.VolumePublisher.Attempt;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.publish.VolumePublisher.Header;
 import io.blkcast.exporter.source.Snapshot.Image;
+import io.blkcast.exporter.source.SourceException;
 import io.blkcast.schema.Checkpoint;
 import io.vertx.core.Future;
 import java.util.Optional;
@@ -28,6 +29,9 @@ final class IncrementRun {
     void planned(UUID incrementId, IncrementPlan plan);
 
     void acknowledged(long bytes, int payload);
+
+    /** How the difference storage stands. */
+    void storage(StorageGuard.Decision decision);
   }
 
   private final Loop loop;
@@ -41,6 +45,7 @@ final class IncrementRun {
   private final Releaser releaser;
   private @Nullable Attempt attempt;
   private @Nullable Pipeline pipeline;
+  private @Nullable StorageWatch watch;
   private @Nullable Throwable cancelled;
 
   IncrementRun(
@@ -87,7 +92,8 @@ final class IncrementRun {
                   ? Future.failedFuture(new IllegalStateException("nothing to commit"))
                   : loop.blocking(Pool.PUBLISH, open::commit);
             })
-        .eventually(releaser::stop);
+        .eventually(releaser::stop)
+        .eventually(() -> watch == null ? Future.succeededFuture() : watch.stop());
   }
 
   private Future<IncrementPlan> begin(IncrementPlan plan) {
@@ -123,6 +129,9 @@ final class IncrementRun {
     if (share.canRelease()) {
       releaser.start(ExtentCursor.complement(plan.extents().get(), image.info().capacityBytes()));
     }
+    StorageWatch watching =
+        new StorageWatch(loop, image, plan.changedBytes(), this::storageDecided);
+    watch = watching;
     Pipeline running =
         new Pipeline(
             loop,
@@ -137,6 +146,7 @@ final class IncrementRun {
                 if (share.canRelease()) {
                   releaser.acknowledged(offset, length);
                 }
+                watching.done(length);
                 observer.acknowledged(length, payload);
               }
 
@@ -149,7 +159,31 @@ final class IncrementRun {
             settings.inFlightBytes(),
             settings.readers());
     pipeline = running;
+    watching.start();
     return running.run();
+  }
+
+  private void storageDecided(StorageGuard.Decision decision) {
+    observer.storage(decision);
+    if (pipeline == null) {
+      return;
+    }
+    if (decision.pressure() == StorageGuard.Pressure.LOST) {
+      cancel(
+          new SourceException(
+              SourceException.Code.NO_SPACE,
+              "given up before the difference storage overflows: it holds "
+                  + decision.sample().usedBytes()
+                  + " of "
+                  + decision.sample().limitBytes()
+                  + " bytes and "
+                  + decision.fillPerSecond()
+                  + " more a second, while "
+                  + (decision.sample().totalBytes() - decision.sample().doneBytes())
+                  + " bytes are still to be exported"));
+    } else {
+      pipeline.hurry(decision.pressure().haste());
+    }
   }
 
   private void pump() {

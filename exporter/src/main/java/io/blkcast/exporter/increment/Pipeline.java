@@ -68,8 +68,10 @@ final class Pipeline {
   private final BufferPool buffers;
   private final Listener listener;
   private final int chunk;
-  private final long limit;
-  private final int readers;
+  private final long usualLimit;
+  private final int usualReaders;
+  private long limit;
+  private int readers;
 
   private final Deque<Piece> planned = new ArrayDeque<>();
   private final Deque<Item> unsent = new ArrayDeque<>();
@@ -110,8 +112,17 @@ final class Pipeline {
     this.buffers = buffers;
     this.listener = listener;
     this.chunk = chunk;
+    this.usualLimit = limit;
+    this.usualReaders = readers;
     this.limit = limit;
     this.readers = readers;
+  }
+
+  /** Reads so many times as much at once as usual, and lets as much be in flight. */
+  void hurry(int times) {
+    limit = usualLimit * times;
+    readers = usualReaders * times;
+    pump();
   }
 
   /**

@@ -4,6 +4,7 @@ import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.schema.Severity;
 import io.blkcast.schema.VolumeEventType;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** Puts what happens at a source into the words of {@link io.blkcast.schema.VolumeEvent}. */
 final class SourceEvents {
@@ -64,6 +65,42 @@ final class SourceEvents {
               "new_bytes", Long.toString(resized.newBytes())));
     }
     return new Told(VolumeEventType.REMOVED, Severity.ERROR, "the device is gone", Map.of());
+  }
+
+  /** How the difference storage fills up while an increment is exported. */
+  static Told tell(StorageGuard.Decision decision) {
+    StorageGuard.Sample sample = decision.sample();
+    Map<String, String> attributes = new TreeMap<>();
+    attributes.put("pressure", decision.pressure().name());
+    attributes.put("used_bytes", Long.toString(sample.usedBytes()));
+    attributes.put("limit_bytes", Long.toString(sample.limitBytes()));
+    attributes.put("fill_bytes_per_second", Long.toString(decision.fillPerSecond()));
+    attributes.put("remaining_bytes", Long.toString(sample.totalBytes() - sample.doneBytes()));
+    decision
+        .untilFull()
+        .ifPresent(left -> attributes.put("millis_until_full", Long.toString(left.toMillis())));
+    decision
+        .untilDone()
+        .ifPresent(left -> attributes.put("millis_until_done", Long.toString(left.toMillis())));
+    String full =
+        decision.untilFull().map(left -> ", full in " + left.toMillis() + " ms").orElse("");
+    return new Told(
+        VolumeEventType.STORAGE_WATERMARK,
+        decision.pressure() == StorageGuard.Pressure.PRESSED ? Severity.INFO : Severity.WARNING,
+        "the difference storage holds "
+            + sample.usedBytes()
+            + " of "
+            + sample.limitBytes()
+            + " bytes"
+            + full
+            + switch (decision.pressure()) {
+              case CALM, PRESSED -> "; the export reads faster";
+              case CRITICAL ->
+                  "; the export reads as fast as it may. Raise differenceStorage.limit if this is"
+                      + " not a rare load";
+              case LOST -> "; the increment is given up and taken anew";
+            },
+        attributes);
   }
 
   /** The type of event that a failed attempt is told by. */

@@ -64,6 +64,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private boolean resyncAfterRestart;
   private boolean waitingForGroup;
   private boolean publisherClosed;
+  private boolean roomAsked;
   private int failures;
   private Optional<Checkpoint> parent = Optional.empty();
   private @Nullable UUID uncertain;
@@ -105,6 +106,16 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   /** Completes when the volume was ready once; fails where it needs a person before that. */
   public Future<Void> ready() {
     return ready.future();
+  }
+
+  /** What tracks the volume, in one line for people. */
+  public String sourceDescription() {
+    return source.description();
+  }
+
+  /** What the volume's source can do. */
+  public ChangeSource.Features features() {
+    return source.features();
   }
 
   /** Begins; called once. */
@@ -265,6 +276,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private void sourceEvent(SourceEvent event) {
     SourceEvents.Told told = SourceEvents.tell(event);
     events.send(told.type(), told.severity(), told.message(), runId(), told.attributes());
+    if (event instanceof SourceEvent.NoSpace) {
+      askForRoom();
+    }
     if (event instanceof SourceEvent.Corrupted corrupted && run != null) {
       run.cancel(new SourceException(SourceException.Code.CORRUPTED, corrupted.cause()));
     } else if (event instanceof SourceEvent.Changed) {
@@ -272,6 +286,31 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     } else if (event instanceof SourceEvent.Watermark) {
       requested(Trigger.STORAGE_WATERMARK, false, Promise.promise());
     }
+  }
+
+  /** The snapshot's storage is too small: the next one is to get more. Once for each snapshot. */
+  private void askForRoom() {
+    if (roomAsked || closing) {
+      return;
+    }
+    roomAsked = true;
+    loop.blocking(Pool.SOURCE, () -> source.moreRoom(settings.name()))
+        .onSuccess(
+            limit ->
+                events.send(
+                    VolumeEventType.NO_SPACE,
+                    limit.isPresent() ? Severity.INFO : Severity.WARNING,
+                    limit.isPresent()
+                        ? "the difference storage of the next snapshot may hold "
+                            + limit.getAsLong()
+                            + " bytes"
+                        : "the difference storage may not grow any further; raise"
+                            + " differenceStorage.limit or growTo, or take increments more often",
+                    Optional.empty(),
+                    limit.isPresent()
+                        ? Map.of("limit_bytes", Long.toString(limit.getAsLong()))
+                        : Map.of()))
+        .onFailure(e -> LOG.warn("{}: no more room can be had: {}", settings.name(), e.toString()));
   }
 
   /**
@@ -458,6 +497,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
                   && open;
           if (joins) {
             cancelRetry();
+            roomAsked = false;
             monitor.started(requests.take(Trigger.GROUP).trigger());
             monitor.enter(IncrementState.TAKING);
           }
@@ -482,7 +522,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   }
 
   private void export(GroupSnapshot.Share share) {
-    monitor.taken(share.takenAt(), share.image());
+    monitor.taken(share.takenAt());
     boolean resync = requests.current().filter(IncrementRequest::resync).isPresent();
     IncrementRun running =
         new IncrementRun(loop, settings, shared, publisher, share, new Follower());
@@ -687,6 +727,18 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     @Override
     public void acknowledged(long bytes, int payload) {
       monitor.acknowledged(bytes, payload);
+    }
+
+    @Override
+    public void storage(StorageGuard.Decision decision) {
+      monitor.storage(decision);
+      if (decision.worse()) {
+        SourceEvents.Told told = SourceEvents.tell(decision);
+        events.send(told.type(), told.severity(), told.message(), runId(), told.attributes());
+      }
+      if (decision.pressure() == StorageGuard.Pressure.LOST) {
+        askForRoom();
+      }
     }
   }
 }

@@ -1,6 +1,5 @@
 package io.blkcast.exporter.increment;
 
-import io.blkcast.exporter.source.Snapshot.Image;
 import io.blkcast.exporter.source.Snapshot.StorageUsage;
 import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.IncrementCommitted;
@@ -35,7 +34,7 @@ public final class VolumeMonitor {
   private final Deque<Finished> finished = new ArrayDeque<>();
   private volatile Progress progress;
   private volatile List<Finished> history = List.of();
-  private volatile @Nullable Image image;
+  private volatile StorageGuard.@Nullable Decision storage;
   private volatile boolean usable;
 
   private VolumeStatus status = VolumeStatus.STARTING;
@@ -79,10 +78,22 @@ public final class VolumeMonitor {
     return usable;
   }
 
-  /** Use of the difference storage, while a snapshot is held. */
+  /** Use of the difference storage, as last seen while an increment is exported. */
   public Optional<StorageUsage> storage() {
-    Image held = image;
-    return held == null ? Optional.empty() : Optional.of(held.storage());
+    return Optional.ofNullable(storage)
+        .map(d -> new StorageUsage(d.sample().usedBytes(), d.sample().limitBytes()));
+  }
+
+  /**
+   * How hard the export has to hurry because the difference storage fills up; while there is one.
+   */
+  public Optional<String> pressure() {
+    return Optional.ofNullable(storage).map(d -> d.pressure().name());
+  }
+
+  /** Time until the difference storage is full at the present rate; empty for never. */
+  public Optional<Duration> untilFull() {
+    return Optional.ofNullable(storage).flatMap(StorageGuard.Decision::untilFull);
   }
 
   /**
@@ -122,12 +133,12 @@ public final class VolumeMonitor {
       kind = null;
       startedAt = null;
       takenAt = null;
-      image = null;
+      storage = null;
       bytesTotal = 0;
       bytesDone = 0;
       payload = 0;
     } else if (state == IncrementState.RELEASING || state == IncrementState.ABORTING) {
-      image = null;
+      storage = null;
     } else if (state == IncrementState.EXPORTING) {
       rate = new RateMeter(clock);
     }
@@ -139,9 +150,12 @@ public final class VolumeMonitor {
     startedAt = clock.instant();
   }
 
-  void taken(Instant at, Image of) {
+  void taken(Instant at) {
     takenAt = at;
-    image = of;
+  }
+
+  void storage(StorageGuard.Decision seen) {
+    storage = seen;
   }
 
   void planned(UUID id, IncrementPlan plan) {

@@ -7,6 +7,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -120,17 +121,15 @@ public final class Publishers implements AutoCloseable {
     if (closed) {
       throw new PublishException(Code.FATAL, "the exporter's publishers are closed");
     }
-    int chunkBytes = volumes.values().stream().mapToInt(VolumeSettings::chunkBytes).max().orElse(1);
-    int stripes = volumes.values().stream().mapToInt(VolumeSettings::stripes).max().orElse(1);
     Connection current = connection;
     if (current == null) {
-      current = connect(chunkBytes);
+      current = connect(largestChunk(volumes.values()));
       connection = current;
     }
     if (!topicsChecked) {
       new TopicSetup(
               current.admin(),
-              TopicSpec.of(settings.topics(), settings.partitions(), stripes, chunkBytes),
+              topics(settings, volumes.values()),
               settings.replicationFactor(),
               settings.remedyOfDenial())
           .ensure()
@@ -138,6 +137,16 @@ public final class Publishers implements AutoCloseable {
       topicsChecked = true;
     }
     return current;
+  }
+
+  /** What the topics must be like for those volumes. */
+  static List<TopicSpec> topics(PublishSettings settings, Collection<VolumeSettings> volumes) {
+    int stripes = volumes.stream().mapToInt(VolumeSettings::stripes).max().orElse(1);
+    return TopicSpec.of(settings.topics(), settings.partitions(), stripes, largestChunk(volumes));
+  }
+
+  private static int largestChunk(Collection<VolumeSettings> volumes) {
+    return volumes.stream().mapToInt(VolumeSettings::chunkBytes).max().orElse(1);
   }
 
   private Connection connect(int chunkBytes) throws PublishException {

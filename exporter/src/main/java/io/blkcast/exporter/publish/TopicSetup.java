@@ -76,6 +76,20 @@ final class TopicSetup {
     }
   }
 
+  /** How topics are, by the settings they should have. */
+  record Inspection(List<String> missing, List<String> faults, List<String> warnings) {}
+
+  /** Looks at what exists, and makes nothing. */
+  Inspection inspect() throws ExecutionException, InterruptedException {
+    Map<String, TopicDescription> existing = describe();
+    List<String> missing =
+        specs.stream().map(TopicSpec::name).filter(name -> !existing.containsKey(name)).toList();
+    List<String> faults = new ArrayList<>();
+    List<String> warnings = new ArrayList<>();
+    compare(existing, faults, warnings);
+    return new Inspection(missing, faults, warnings);
+  }
+
   private Map<String, TopicDescription> describe() throws ExecutionException, InterruptedException {
     Map<String, TopicDescription> existing = new HashMap<>();
     Map<String, KafkaFuture<TopicDescription>> futures =
@@ -113,13 +127,23 @@ final class TopicSetup {
 
   private List<String> check(Map<String, TopicDescription> existing)
       throws ExecutionException, InterruptedException, PublishException {
+    List<String> faults = new ArrayList<>();
+    List<String> warnings = new ArrayList<>();
+    compare(existing, faults, warnings);
+    if (!faults.isEmpty()) {
+      throw new PublishException(Code.MISCONFIGURED, String.join("\n", faults));
+    }
+    return warnings;
+  }
+
+  private void compare(
+      Map<String, TopicDescription> existing, List<String> faults, List<String> warnings)
+      throws ExecutionException, InterruptedException {
     List<ConfigResource> resources =
         existing.keySet().stream()
             .map(name -> new ConfigResource(ConfigResource.Type.TOPIC, name))
             .toList();
     Map<ConfigResource, Config> configs = admin.describeConfigs(resources).all().get();
-    List<String> faults = new ArrayList<>();
-    List<String> warnings = new ArrayList<>();
     for (TopicSpec spec : specs) {
       TopicDescription description = existing.get(spec.name());
       Config config = configs.get(new ConfigResource(ConfigResource.Type.TOPIC, spec.name()));
@@ -127,10 +151,6 @@ final class TopicSetup {
         new Check(spec, description, config, faults, warnings).run();
       }
     }
-    if (!faults.isEmpty()) {
-      throw new PublishException(Code.MISCONFIGURED, String.join("\n", faults));
-    }
-    return warnings;
   }
 
   /** Holds one topic against what it must be like. */

@@ -1,6 +1,7 @@
 package io.blkcast.exporter.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.blkcast.exporter.config.VolumeConfig.Compression;
@@ -8,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class ExporterConfigTest {
@@ -240,5 +242,82 @@ class ExporterConfigTest {
         .singleElement()
         .asString()
         .contains("no volumes[4]");
+  }
+
+  @Test
+  void hooks_are_for_a_group_or_a_volume_that_is_there_and_undo_in_time() throws Exception {
+    String volumes =
+        """
+        volumes:
+          - { name: a, path: /a.img, group: db }
+          - { name: b, path: /b.img }
+        """;
+    ExporterConfig config =
+        ExporterConfig.parse(
+            "x.yaml",
+            volumes
+                + """
+                hooks:
+                  - { group: db, before: "quiet db", after: "loud db", timeout: 5s, limit: 20s }
+                  - { volume: b, after: thaw, level: filesystem, required: true }
+                """,
+            Map.of());
+    assertThat(config.hooks())
+        .containsExactly(
+            new HookConfig(
+                Optional.of("db"),
+                Optional.empty(),
+                "quiet db",
+                "loud db",
+                Duration.ofSeconds(5),
+                Duration.ofSeconds(20),
+                HookConfig.Level.APPLICATION,
+                false),
+            new HookConfig(
+                Optional.empty(),
+                Optional.of("b"),
+                "",
+                "thaw",
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(30),
+                HookConfig.Level.FILESYSTEM,
+                true));
+    assertThatThrownBy(
+            () ->
+                ExporterConfig.parse(
+                    "x.yaml",
+                    volumes
+                        + """
+                        hooks:
+                          - { group: other, after: x }
+                          - { volume: a, after: x }
+                          - { volume: nobody, after: x }
+                          - { after: x }
+                          - { volume: b, timeout: 30s, limit: 20s, before: x }
+                        """,
+                    Map.of()))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("no volume is in group 'other'")
+        .hasMessageContaining("write 'group: db' instead")
+        .hasMessageContaining("there is no volume 'nobody'")
+        .hasMessageContaining("give either 'group' or 'volume'")
+        .hasMessageContaining("must be longer than 'timeout'")
+        .hasMessageContaining("after: missing");
+  }
+
+  @Test
+  void a_difference_storage_grows_from_its_limit_on() throws Exception {
+    String volume = "volumes: [{ name: a, path: /a.img, differenceStorage: { %s } }]";
+    assertThat(
+            ExporterConfig.parse("x.yaml", volume.formatted("limit: 1GiB, growTo: 8GiB"), Map.of())
+                .volumes()
+                .get(0)
+                .differenceStorage()
+                .mostBytes())
+        .hasValue(8L << 30);
+    for (String wrong : List.of("growTo: 8GiB", "limit: 2GiB, growTo: 1GiB")) {
+      assertThatThrownBy(() -> ExporterConfig.parse("x.yaml", volume.formatted(wrong), Map.of()))
+          .hasMessageContaining("is what 'limit' may grow to");
+    }
   }
 }

@@ -12,6 +12,7 @@ import io.blkcast.exporter.source.SourceException.Code;
 import io.blkcast.exporter.source.TrackingInfo;
 import io.blkcast.exporter.source.TrackingInfo.Position;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -37,6 +38,15 @@ final class FakeSource implements ChangeSource {
   private final Map<UUID, Map<String, byte[]>> taken = new HashMap<>();
   private Consumer<SourceEvent> listener = event -> {};
   int openSnapshots;
+
+  /**
+   * How long a read of an image takes, and how many bytes its difference storage takes a second.
+   */
+  Duration readTakes = Duration.ZERO;
+
+  long fillPerSecond;
+  long storageLimit = 1 << 20;
+  long storageMost = 1 << 20;
 
   private static final class Volume {
     byte[] content;
@@ -147,6 +157,14 @@ final class FakeSource implements ChangeSource {
   }
 
   @Override
+  public OptionalLong moreRoom(String volume) {
+    simulation.mustBeInPool();
+    long before = storageLimit;
+    storageLimit = Math.min(storageMost, 2 * before);
+    return storageLimit > before ? OptionalLong.of(storageLimit) : OptionalLong.empty();
+  }
+
+  @Override
   public Snapshot take(List<String> names) throws SourceException {
     simulation.mustBeInPool();
     if (faults.strike()) {
@@ -240,6 +258,8 @@ final class FakeSource implements ChangeSource {
     private final byte[] content;
     private final byte[] map;
     private final BitSet released = new BitSet();
+    private final Instant at = simulation.now();
+    private final long limit = storageLimit;
     private boolean corrupted;
     private boolean closed;
 
@@ -273,6 +293,7 @@ final class FakeSource implements ChangeSource {
     @Override
     public void read(long offset, ByteBuffer dst) throws SourceException {
       used();
+      simulation.pass(readTakes);
       int first = (int) (offset / BLOCK);
       int last = (int) ((offset + dst.remaining() - 1) / BLOCK);
       assertThat(released.get(first, last + 1).isEmpty()).as("reads nothing released").isTrue();
@@ -336,7 +357,8 @@ final class FakeSource implements ChangeSource {
 
     @Override
     public Snapshot.StorageUsage storage() {
-      return new Snapshot.StorageUsage(0, 1);
+      long millis = Duration.between(at, simulation.now()).toMillis();
+      return new Snapshot.StorageUsage(Math.min(limit, fillPerSecond * millis / 1000), limit);
     }
 
     private void used() {

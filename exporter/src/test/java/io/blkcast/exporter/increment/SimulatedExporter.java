@@ -48,7 +48,8 @@ final class SimulatedExporter {
             new Host("host", "boot"),
             simulation.clock(),
             simulation.random);
-    GroupCoordinator group = new GroupCoordinator(simulation.loop(), source, shared.ids());
+    GroupCoordinator group =
+        new GroupCoordinator(simulation.loop(), source, shared.ids(), Quiescer.NONE);
     for (String volume : volumes) {
       machines.add(
           new VolumeMachine(

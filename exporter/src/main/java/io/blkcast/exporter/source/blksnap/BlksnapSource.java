@@ -124,10 +124,15 @@ public final class BlksnapSource implements ChangeSource {
 
   @Override
   public String description() {
-    if (features == 0) {
-      return "blksnap " + version + ", plain interface: no release, no epochs";
-    }
-    return "blksnap " + version + " with " + Abi.featureNames(features);
+    return describe(version, features);
+  }
+
+  static String describe(ControlDevice.Version version, long features) {
+    return "blksnap "
+        + version
+        + (features == 0
+            ? ", plain interface: no release, no epochs"
+            : " with " + Abi.featureNames(features));
   }
 
   @Override

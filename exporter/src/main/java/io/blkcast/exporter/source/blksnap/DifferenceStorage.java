@@ -119,7 +119,8 @@ public record DifferenceStorage(
     }
   }
 
-  private static long space(String place, StorageHost host) throws SourceException {
+  /** Bytes that a storage at that place could hold. */
+  static long space(String place, StorageHost host) throws SourceException {
     try {
       Path file = Path.of(place);
       return !Files.exists(file) || Files.isDirectory(file)

@@ -15,6 +15,7 @@ import java.nio.file.Path;
  * @param storage file that holds overwritten data while a snapshot is held; made at the take,
  *     deleted with the snapshot
  * @param storageLimit most bytes that file may hold
+ * @param storageMost what that limit may be raised to after a storage that ran full
  * @param copyUnit bytes copied aside at least, a power of two, 4 KiB to 64 KiB
  * @param watermark share of the limit from which {@code Watermark} is told, over 0 up to 1
  * @param changedThreshold changed bytes since the last take from which {@code Changed} is told; 0
@@ -28,6 +29,7 @@ public record DiskOptions(
     int minBlockSize,
     Path storage,
     long storageLimit,
+    long storageMost,
     int copyUnit,
     double watermark,
     long changedThreshold) {
@@ -41,6 +43,9 @@ public record DiskOptions(
     requirePowerOfTwo(volume, "copy unit", copyUnit, 4 << 10, 64 << 10);
     if (storageLimit < copyUnit) {
       throw new IllegalArgumentException(volume + ": storage limit below one copy unit");
+    }
+    if (storageMost < storageLimit) {
+      throw new IllegalArgumentException(volume + ": storage limit above the most it may be");
     }
     if (!(watermark > 0 && watermark <= 1)) {
       throw new IllegalArgumentException(volume + ": watermark must be over 0 and at most 1");
@@ -65,6 +70,7 @@ public record DiskOptions(
         64 << 10,
         image.resolveSibling(image.getFileName() + ".diff"),
         4L << 30,
+        4L << 30,
         4 << 10,
         0.75,
         0);
@@ -79,12 +85,18 @@ public record DiskOptions(
         minBlockSize,
         storage,
         storageLimit,
+        storageMost,
         copyUnit,
         watermark,
         changedThreshold);
   }
 
+  /** With a limit that stays. */
   public DiskOptions withStorage(Path file, long limit) {
+    return withStorage(file, limit, limit);
+  }
+
+  public DiskOptions withStorage(Path file, long limit, long most) {
     return new DiskOptions(
         volume,
         image,
@@ -93,6 +105,7 @@ public record DiskOptions(
         minBlockSize,
         file,
         limit,
+        most,
         copyUnit,
         watermark,
         changedThreshold);
@@ -107,6 +120,7 @@ public record DiskOptions(
         newMinBlockSize,
         storage,
         storageLimit,
+        storageMost,
         newCopyUnit,
         watermark,
         changedThreshold);
@@ -121,6 +135,7 @@ public record DiskOptions(
         minBlockSize,
         storage,
         storageLimit,
+        storageMost,
         copyUnit,
         newWatermark,
         newChangedThreshold);

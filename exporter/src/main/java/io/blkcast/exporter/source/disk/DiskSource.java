@@ -13,6 +13,7 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
@@ -83,6 +84,11 @@ public final class DiskSource implements ChangeSource {
     DiskSnapshot snapshot = DiskSnapshot.take(taken, Clock.systemUTC(), snapshots::remove);
     snapshots.add(snapshot);
     return snapshot;
+  }
+
+  @Override
+  public OptionalLong moreRoom(String volume) throws SourceException {
+    return disk(volume).moreRoom();
   }
 
   @Override

@@ -14,9 +14,11 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +42,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
 
   private final DiskOptions options;
+  private final AtomicLong storageLimit;
   private final Clock clock;
   private final UUID session;
   private final SparseFile image;
@@ -58,6 +61,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
 
   private TrackedDisk(DiskOptions options, Clock clock, UUID session, SparseFile image) {
     this.options = options;
+    this.storageLimit = new AtomicLong(options.storageLimit());
     this.clock = clock;
     this.session = session;
     this.image = image;
@@ -316,14 +320,21 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   }
 
   /** Everything of a take that can fail, for a disk that is claimed. */
+  /** Doubles the limit of the next storage, as far as it may grow; empty where it may not. */
+  OptionalLong moreRoom() {
+    long before = storageLimit.get();
+    long after = Math.min(options.storageMost(), 2 * before);
+    storageLimit.set(after);
+    return after > before ? OptionalLong.of(after) : OptionalLong.empty();
+  }
+
   DifferenceStorage prepareTake() throws SourceException {
     if (!Files.exists(options.image())) {
       tell(new SourceEvent.Removed(volume(), clock.instant()));
       throw new SourceException(Code.GONE, options.image() + " has vanished");
     }
     try {
-      return DifferenceStorage.create(
-          options.storage(), options.storageLimit(), options.copyUnit());
+      return DifferenceStorage.create(options.storage(), storageLimit.get(), options.copyUnit());
     } catch (IOException e) {
       throw new SourceException(
           Code.NO_SPACE, "cannot make the difference storage of " + volume() + ": " + e, e);
