@@ -61,8 +61,7 @@ final class Scene {
 
   /** A line after the volume; {@code %s} stands for the directory. */
   Scene more(String yaml) {
-    volumeSettings += yaml.replace("%s", directory.toString()) + "
-";
+    volumeSettings += yaml.replace("%s", directory.toString()) + "\n";
     return this;
   }
 

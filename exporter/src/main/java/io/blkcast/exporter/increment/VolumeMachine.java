@@ -623,7 +623,8 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     switch (verdict.next()) {
       case RETRY, RETRY_SLOWLY -> {
         boolean slowly = verdict.next() == Verdict.Next.RETRY_SLOWLY;
-        if (slowly) {
+        // A device may come back by itself; the other volumes go on meanwhile.
+        if (slowly && !verdict.retrack()) {
           ready.tryFail(cause);
         }
         if (paused) {

@@ -39,6 +39,9 @@ final class FakeSource implements ChangeSource {
   private Consumer<SourceEvent> listener = event -> {};
   int openSnapshots;
 
+  /** Whether the devices have vanished. */
+  boolean gone;
+
   /**
    * How long a read of an image takes, and how many bytes its difference storage takes a second.
    */
@@ -132,6 +135,9 @@ final class FakeSource implements ChangeSource {
   @Override
   public void track(String volume) throws SourceException {
     simulation.mustBeInPool();
+    if (gone) {
+      throw new SourceException(Code.GONE, "no device");
+    }
     if (faults.strike()) {
       throw new SourceException(faults.oneOf(Code.IO, Code.BUSY, Code.GONE), "no track");
     }

@@ -249,4 +249,22 @@ class VolumeMachineTest {
     assertThat(exporter.shared.buffers().allocated())
         .isLessThanOrEqualTo(SimulatedExporter.IN_FLIGHT);
   }
+
+  @Test
+  void a_device_that_is_not_there_yet_is_waited_for() {
+    source.add("a", 4);
+    source.gone = true;
+    SimulatedExporter exporter = exporter("a");
+    VolumeMonitor monitor = exporter.machine("a").monitor();
+    simulation.runUntil(() -> monitor.progress().lastError().isPresent());
+    assertThat(monitor.progress().lastError().orElseThrow().code()).isEqualTo("source-gone");
+    simulation.run(200);
+    assertThat(exporter.machine("a").ready().isComplete())
+        .as("neither ready nor a reason to give up")
+        .isFalse();
+    source.gone = false;
+    simulation.runUntil(exporter.machine("a").ready()::isComplete);
+    assertThat(exporter.machine("a").ready().succeeded()).isTrue();
+    done(exporter.increment("a"));
+  }
 }

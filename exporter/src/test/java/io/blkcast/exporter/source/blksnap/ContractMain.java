@@ -11,8 +11,9 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 import org.junit.platform.launcher.listeners.TestExecutionSummary;
 
 /**
- * Runs {@link BlksnapSourceContract} where there is no Maven. Prints a line for each test, {@code
- * ok} or {@code not ok} and its name; exits with 1 if one failed or none ran.
+ * Runs {@link BlksnapSourceContract} and {@link BlksnapServerContract} where there is no Maven.
+ * Prints a line for each test, {@code ok} or {@code not ok} and its name; exits with 1 if one
+ * failed or none ran.
  */
 final class ContractMain {
 
@@ -23,7 +24,9 @@ final class ContractMain {
     LauncherFactory.create()
         .execute(
             LauncherDiscoveryRequestBuilder.request()
-                .selectors(selectClass(BlksnapSourceContract.class))
+                .selectors(
+                    selectClass(BlksnapSourceContract.class),
+                    selectClass(BlksnapServerContract.class))
                 .build(),
             summary,
             new Printer());
