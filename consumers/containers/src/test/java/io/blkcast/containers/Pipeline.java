@@ -1,5 +1,7 @@
 package io.blkcast.containers;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -132,10 +134,27 @@ final class Pipeline implements AutoCloseable {
     return Containers.run(container, "sha256sum", IMAGE).split(" ")[0];
   }
 
-  /** What proves the replica from Kafka alone; fails unless it is identical. */
-  String verify() {
-    return Containers.run(
-        replicator, "blkcast", "verify", "--config", CONFIG, "--volume", "disk", "--target", IMAGE);
+  /** Has the replica proved from Kafka alone; increments are paused, as it must not change meanwhile. */
+  void awaitProof() {
+    Containers.run(exporter, "blkcast", "pause", "disk");
+    Awaitility.await("the replica is proved")
+        .atMost(PATIENCE)
+        .ignoreExceptions()
+        .untilAsserted(
+            () ->
+                assertThat(
+                        Containers.run(
+                            replicator,
+                            "blkcast",
+                            "verify",
+                            "--config",
+                            CONFIG,
+                            "--volume",
+                            "disk",
+                            "--target",
+                            IMAGE))
+                    .contains("identical"));
+    Containers.run(exporter, "blkcast", "resume", "disk");
   }
 
   private HttpResponse<String> get(int port, String path) {
