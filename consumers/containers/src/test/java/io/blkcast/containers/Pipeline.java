@@ -105,7 +105,7 @@ final class Pipeline implements AutoCloseable {
         .atMost(PATIENCE)
         .pollInterval(Duration.ofMillis(200))
         .ignoreExceptions()
-        .until(() -> volume().path("progress").path("state").asText().equals("EXPORTING"));
+        .until(() -> !volume().path("progress").path("state").asText("IDLE").equals("IDLE"));
   }
 
   /** Waits until {@code /readyz} says so. */
@@ -134,7 +134,10 @@ final class Pipeline implements AutoCloseable {
     return Containers.run(container, "sha256sum", IMAGE).split(" ")[0];
   }
 
-  /** Has the replica proved from Kafka alone; increments are paused, as it must not change meanwhile. */
+  /**
+   * Has the replica proved from Kafka alone; increments are paused, as it must not change
+   * meanwhile.
+   */
   void awaitProof() {
     Containers.run(exporter, "blkcast", "pause", "disk");
     Awaitility.await("the replica is proved")
