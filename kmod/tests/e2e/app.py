@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The disk from which the VM runs the exporter, its tests, fio and git."""
+"""What the VM boots, and the disk from which it runs the exporter, its tests, fio and git."""
 
 import glob
 import os
@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
 
 import build as builder
+import initramfs
 from kernel import Missing
 from proof import run
 
@@ -19,6 +20,9 @@ CLASSES = os.path.join(ROOT, "consumers", "quickstart", "target", "classes")
 EXPORTER = os.path.join(ROOT, "exporter", "target")
 TEST_CLASSES = os.path.join(EXPORTER, "test-classes")
 CONTRACT_LIB = os.path.join(EXPORTER, "contract-lib")
+
+# Besides those that other tests ask for.
+DRIVERS = ["virtio_net", "fuse", "virtiofs", "overlay"]
 
 # Of the broker, not of the exporter: each jar costs the VM's JVM time at the start.
 FOREIGN = ("kafka_", "kafka-server", "kafka-coordinator", "kafka-group", "kafka-metadata", "kafka-raft", "kafka-s",
@@ -116,3 +120,16 @@ def make(path, directory):
         f.truncate(size << 20)
     run("mkfs.ext4", "-q", "-O", "^has_journal", "-d", root, path)
     shutil.rmtree(root)
+
+
+def archive(kernel, directory):
+    """What the VM boots: the modules under test, and what prepares it for orders; returns its path."""
+    with builder.building():
+        builder.make("-C", builder.TESTS, "../build/tests/bin/progs/stamp", "../build/tests/bin/blksnapctl")
+        own = builder.own_modules(kernel)
+    bin_dir = os.path.join(builder.BUILD, "tests", "bin")
+    initramfs.MODULES += DRIVERS
+    path = os.path.join(directory, "initramfs.cpio")
+    initramfs.build(path, kernel, own, os.path.join(HERE, "init"), {
+        "bin/stamp": os.path.join(bin_dir, "progs", "stamp"), "bin/blksnapctl": os.path.join(bin_dir, "blksnapctl")}, {})
+    return path

@@ -16,7 +16,6 @@ import build
 import kernel as kernels
 from guest import Guest
 from proof import Failed
-from run import make_archive
 from scene import TESTS_JAVA
 
 # Larger than the caches of the host's processor, small enough for an emulated one.
@@ -37,7 +36,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="blkcast-e2e-") as directory, open(log_path, "wb", buffering=0) as log:
         try:
             kernel = kernels.find(options.kernel, "", build.BUILD)
-            archive = make_archive(kernel, directory)
+            archive = app.archive(kernel, directory)
             disks = {"bench": os.path.join(directory, "bench"), "app": os.path.join(directory, "app.img")}
             app.make(disks["app"], directory)
         except kernels.Missing as e:

@@ -18,25 +18,10 @@ sys.path.insert(0, os.path.join(HERE, "..", "harness"))
 
 import app
 import build
-import initramfs
 import kernel as kernels
 from proof import Failed
 from scene import Scene
 from steps import STEPS
-
-MODULES = ["virtio_net", "fuse", "virtiofs", "overlay"]
-
-
-def make_archive(kernel, directory):
-    with build.building():
-        build.make("-C", build.TESTS, "../build/tests/bin/progs/stamp", "../build/tests/bin/blksnapctl")
-        own = build.own_modules(kernel)
-    bin_dir = os.path.join(build.BUILD, "tests", "bin")
-    initramfs.MODULES += MODULES
-    archive = os.path.join(directory, "initramfs.cpio")
-    initramfs.build(archive, kernel, own, os.path.join(HERE, "init"), {
-        "bin/stamp": os.path.join(bin_dir, "progs", "stamp"), "bin/blksnapctl": os.path.join(bin_dir, "blksnapctl")}, {})
-    return archive
 
 
 class Report:
@@ -85,7 +70,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="blkcast-e2e-") as directory, open(log_path, "wb", buffering=0) as log:
         try:
             kernel = kernels.find(options.kernel, "", build.BUILD)
-            archive = make_archive(kernel, directory)
+            archive = app.archive(kernel, directory)
             app.make(os.path.join(directory, "app.img"), directory)
             scene = Scene(kernel, archive, directory, log)
         except kernels.Missing as e:
