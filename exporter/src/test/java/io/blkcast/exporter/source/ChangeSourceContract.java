@@ -289,6 +289,24 @@ public abstract class ChangeSourceContract {
   }
 
   @Test
+  void whatIsReleasedInPartIsKeptForTheRest() throws Exception {
+    byte[] data = new byte[1 << 20];
+    new Random(5).nextBytes(data);
+    rig.write(first, 0, data);
+    try (Snapshot snapshot = rig.source().take(List.of(first))) {
+      Snapshot.Image image = snapshot.images().get(0);
+      rig.write(first, 0, new byte[data.length]);
+      // A sector at either end stays, however large the unit is in which data is kept.
+      image.release(512, data.length - 1024);
+      for (int at : new int[] {0, data.length - 512}) {
+        ByteBuffer sector = ByteBuffer.allocateDirect(512);
+        image.read(at, sector);
+        assertThat(sector.flip()).as("at %d", at).isEqualTo(ByteBuffer.wrap(data, at, 512));
+      }
+    }
+  }
+
+  @Test
   void historyGoesOnAfterARestart() throws Exception {
     rig.write(first, 0, sector(1));
     Position base;
