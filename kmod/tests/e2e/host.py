@@ -27,6 +27,10 @@ def _java(heap, *arguments):
             app.classpath(), *arguments]
 
 
+class Refused(Failed):
+    """The exporter answers with an error, or not at all."""
+
+
 class Broker:
     """A Kafka broker of its own process: listens for this host and, as another address, for the VM."""
 
@@ -140,9 +144,9 @@ class Api:
             with urllib.request.urlopen(request, timeout=timeout) as reply:
                 return json.load(reply)
         except urllib.error.HTTPError as e:
-            raise Failed(f"{method} {path}: {e.code} {e.read().decode()}") from None
+            raise Refused(f"{method} {path}: {e.code} {e.read().decode()}") from None
         except (OSError, ValueError) as e:
-            raise Failed(f"{method} {path}: {e!r}") from None
+            raise Refused(f"{method} {path}: {e!r}") from None
 
     def wait_ready(self, timeout):
         end = time.monotonic() + timeout

@@ -15,7 +15,7 @@ from proof import Failed
 
 # Volumes by name: device in the VM, MiB, filesystem, limit of the difference storage. The mounted ones are a group.
 # An xfs of less than 300 MiB is refused by mkfs. The raw one is small, for many increments, and its storage too small for a flood.
-VOLUMES = {"ext4": ("vda", 96, "ext4", "64MiB"), "xfs": ("vdb", 304, "xfs", "64MiB"), "raw": ("vdc", 16, None, "2MiB")}
+VOLUMES = {"ext4": ("vda", 96, "ext4", "64MiB"), "xfs": ("vdb", 304, "xfs", "64MiB"), "raw": ("vdc", 16, None, "1MiB")}
 MOUNTED = ("ext4", "xfs")
 JAVA = "LD_LIBRARY_PATH=/mnt/app/native /mnt/app/jre/bin/java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.io.tmpdir=/tmp"
 TESTS_JAVA = f"{JAVA} -Xmx512m -cp '/mnt/app/test-classes:/mnt/app/contract-lib/*:/mnt/app/lib/*'"

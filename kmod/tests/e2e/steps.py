@@ -5,6 +5,7 @@ import time
 
 import proof
 import quickstart as readme
+from host import Refused
 from proof import Failed
 from scene import MOUNTED, TESTS_JAVA, VOLUMES
 
@@ -65,8 +66,15 @@ def broker(scene):
         scene.broker.kill()
         time.sleep(2)
         scene.broker.start()
-        scene.api.wait_ready(240)
-        scene.prove_under_load()
+        for attempt in range(10):   # what is asked for while the exporter looks for the broker may be refused
+            scene.api.wait_ready(240)
+            try:
+                scene.prove_under_load()
+                break
+            except Refused:
+                if attempt == 9:
+                    raise
+                time.sleep(3)
     scene.prove_quiet()
 
 
@@ -76,9 +84,13 @@ def overflow(scene):
         return {a["finishedAt"] for a in scene.api.increments("raw") if a["outcome"] == "ABORTED"}
 
     before = aborted()
+    def overflowed():
+        if scene.api.volume("raw")["progress"]["state"] == "IDLE":
+            scene.api.call("POST", "/raw/resync")
+        return aborted() - before
+
     scene.start_stamps(0)
-    scene.api.call("POST", "/raw/resync")
-    scene.wait_until("an attempt given up for its overflow", lambda: aborted() - before)
+    scene.wait_until("an attempt given up for its overflow", overflowed, 240)
     scene.prove_raw()
     proof.stamps(scene.disks["raw"])
 
@@ -107,7 +119,7 @@ def removal(scene):
         f"[ -e /sys/block/{VOLUMES['raw'][0]} ] || echo gone"))
     try:
         scene.api.start_increment("raw")
-    except Failed:
+    except Refused:
         pass    # refused at once, or given up later: either will do if it is told
     scene.wait_until("a report of the loss", lambda: "lastError" in scene.api.volume("raw")["progress"])
     scene.start_load()
