@@ -68,17 +68,7 @@ final class ConfigReader {
       }
       LimitsConfig limits = limits(root.section("limits"), volumes);
       return new ExporterConfig(
-          kafka,
-          topics,
-          registry,
-          volumes,
-          hooks,
-          nbd,
-          http,
-          tokens,
-          management,
-          limits,
-          state);
+          kafka, topics, registry, volumes, hooks, nbd, http, tokens, management, limits, state);
     }
   }
 

@@ -12,12 +12,14 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -124,7 +126,15 @@ public final class BlksnapSource implements ChangeSource {
 
   @Override
   public String description() {
-    return describe(version, features);
+    String generations =
+        devices.values().stream()
+            .flatMap(device -> device.knownGeneration().stream())
+            .map(generation -> generation.name().toLowerCase(Locale.ROOT))
+            .distinct()
+            .sorted()
+            .collect(Collectors.joining(" and "));
+    return describe(version, features)
+        + (generations.isEmpty() ? "" : "; ioctls of the " + generations + " generation");
   }
 
   static String describe(ControlDevice.Version version, long features) {
@@ -172,7 +182,11 @@ public final class BlksnapSource implements ChangeSource {
                 + " partition a volume, all in one group");
       }
       device.attach(wholeDisk);
-      log.info("volume {}: tracking {} from now on", volume, device.path());
+      log.info(
+          "volume {}: tracking {} from now on, by ioctls of the {} generation",
+          volume,
+          device.path(),
+          device.generation());
     } catch (ErrnoException e) {
       if (e.errno() != ErrnoException.EALREADY) {
         throw Errors.attach(volume, e, StorageHost.LOCAL.filter(device.path()));

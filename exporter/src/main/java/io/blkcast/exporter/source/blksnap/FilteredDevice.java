@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -100,6 +101,11 @@ final class FilteredDevice {
     }
     generation = found;
     return found;
+  }
+
+  /** As {@link #generation}, without asking. */
+  Optional<Generation> knownGeneration() {
+    return Optional.ofNullable(generation);
   }
 
   /**

@@ -188,7 +188,7 @@ class BlksnapServerContract {
       assertThat(((ChangeMap.Changes) since).bytes()).isEqualTo(1 << 16);
       assertThat(device.figures().copiedBytes()).isZero();
     }
-    assertThat(source.description()).contains("blksnap 2.", "release", "epochs");
+    assertThat(source.description()).contains("blksnap 2.", "release", "epochs", "second");
   }
 
   private Position take() throws SourceException {
