@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 final class Writer implements AutoCloseable {
 
   private static final int BLOCK = 64 << 10;
-  private static final int PACE_MILLIS = 20;
+  private static final int PACE_MILLIS = 100;
   private static final int RECONNECT_MILLIS = 200;
 
   private final Supplier<URI> disk;
