@@ -10,6 +10,7 @@ import io.blkcast.codec.SchemaRegistryClient;
 import io.blkcast.codec.TopicNames;
 import java.io.IOException;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -110,7 +111,10 @@ final class ConnectionOptions {
     try {
       return url.isEmpty()
           ? RecordCodec.singleObject()
-          : RecordCodec.registry(new SchemaRegistryClient(URI.create(url)));
+          : RecordCodec.registry(new SchemaRegistryClient(new URI(url)));
+    } catch (URISyntaxException e) {
+      // The message would quote the URL, which may hold a password.
+      throw fault(file + ": schemaRegistry.url is no URL: " + e.getReason());
     } catch (IllegalArgumentException e) {
       throw fault(file + ": schemaRegistry.url: " + e.getMessage());
     }

@@ -42,6 +42,15 @@ public record ExporterConfig(
     hooks = List.copyOf(hooks);
   }
 
+  /** Without secrets: the URL of a schema registry may hold a password. */
+  @Override
+  public String toString() {
+    return "ExporterConfig[kafka=%s, topics=%s, schemaRegistry=%s, volumes=%s, nbd=%s, http=%s, "
+            .formatted(kafka, topics, schemaRegistry.map(Redactor::text), volumes, nbd, http)
+        + "apiTokens=%s, management=%s, limits=%s, state=%s]"
+            .formatted(apiTokens, management, limits, state);
+  }
+
   /**
    * Reads a file and the {@code BLKCAST_…} variables of the environment, which win.
    *
