@@ -6,6 +6,7 @@ import io.blkcast.exporter.Exporter;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.replicator.ReplicateCommand;
 import io.blkcast.replicator.VerifyCommand;
+import io.blkcast.schema.IncrementCommitted;
 import io.vertx.core.Future;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -88,8 +89,8 @@ final class Scene implements AutoCloseable {
     }
   }
 
-  void increment() throws Exception {
-    await(exporter.increment(VOLUME));
+  IncrementCommitted increment() throws Exception {
+    return await(exporter.increment(VOLUME)).manifest();
   }
 
   /** What the management port says. */

@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+"""Reconstructs a volume from Kafka without blkcast's own client.
+
+  replicate.py BROKERS VOLUME SCHEMAS TARGET
+
+Reads blkcast.chunks from its beginning to its present end, read_committed: what follows an
+IncrementStarted is staged under the increment's id, applied at IncrementCommitted, dropped at
+IncrementAborted. SCHEMAS is the directory of the .avsc files (schemas/src/main/resources/io/
+blkcast/schema). Debian: python3-confluent-kafka python3-avro python3-zstandard.
+
+Holds an increment's chunks in memory and one partition's worth of order: right for volumes that are
+not striped. For each increment applied prints its id, kind and content digest.
+"""
+import glob
+import hashlib
+import io
+import json
+import struct
+import sys
+
+import avro.io
+import avro.schema
+import zstandard
+from confluent_kafka import Consumer, OFFSET_BEGINNING, TopicPartition
+
+MARK = b"\xc3\x01"  # of Avro's single-object encoding
+
+
+def fingerprints(directory):
+    """The schemas by their fingerprint: CRC-64-AVRO of the parsing canonical form."""
+    empty = 0xC15D213AA4D7A795
+    table = []
+    for i in range(256):
+        for _ in range(8):
+            i = (i >> 1) ^ (empty & -(i & 1))
+        table.append(i)
+    known = {}
+    for path in glob.glob(directory + "/*.avsc"):
+        with open(path) as file:
+            text = file.read()
+        crc = empty
+        for byte in canonical(json.loads(text)).encode():
+            crc = (crc >> 8) ^ table[(crc ^ byte) & 0xFF]
+        known[struct.pack("<Q", crc)] = avro.schema.parse(text)
+    if not known:
+        sys.exit("no schemas in " + directory)
+    return known
+
+
+def canonical(node, space=""):
+    """Avro's parsing canonical form, of the specification's section of that name."""
+    if isinstance(node, str):
+        primitive = node in PRIMITIVES or "." in node or not space
+        return '"%s"' % (node if primitive else space + "." + node)
+    if isinstance(node, (list, tuple)):
+        return "[" + ",".join(canonical(n, space) for n in node) + "]"
+    kind = node["type"]
+    if isinstance(kind, (dict, list, tuple)):
+        return canonical(kind, space)
+    if kind in PRIMITIVES:
+        return '"%s"' % kind
+    if kind == "array":
+        return '{"type":"array","items":%s}' % canonical(node["items"], space)
+    if kind == "map":
+        return '{"type":"map","values":%s}' % canonical(node["values"], space)
+    name = node["name"]
+    space = name.rpartition(".")[0] or node.get("namespace", space)
+    full = name if "." in name or not space else space + "." + name
+    if kind == "enum":
+        symbols = ",".join('"%s"' % s for s in node["symbols"])
+        return '{"name":"%s","type":"enum","symbols":[%s]}' % (full, symbols)
+    if kind == "fixed":
+        return '{"name":"%s","type":"fixed","size":%d}' % (full, node["size"])
+    fields = ",".join(
+        '{"name":"%s","type":%s}' % (f["name"], canonical(f["type"], space)) for f in node["fields"])
+    return '{"name":"%s","type":"record","fields":[%s]}' % (full, fields)
+
+
+PRIMITIVES = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
+
+
+def decode(value, known):
+    """The record's name and fields; (None, None) for what is none of blkcast's."""
+    schema = known.get(value[2:10]) if value[:2] == MARK else None
+    if schema is None:
+        return None, None
+    reader = avro.io.DatumReader(schema)
+    return schema.name, reader.read(avro.io.BinaryDecoder(io.BytesIO(value[10:])))
+
+
+def apply(manifest, chunks, target):
+    """Proves the chunks against the manifest, then writes them; returns the content digest."""
+    leaves = []
+    plain = {}
+    for chunk in chunks:
+        offset, size = chunk["byte_offset"], chunk["size_bytes"]
+        payload = chunk["payload"]
+        if chunk["encoding"] == "ZSTD":
+            payload = zstandard.ZstdDecompressor().decompress(payload, max_output_size=size)
+        zero = chunk["encoding"] == "ZERO"
+        if not zero and len(payload) != size:
+            sys.exit("chunk at %d has %d bytes, not %d" % (offset, len(payload), size))
+        leaf = struct.pack(">qqB", offset, size, 1 if zero else 0) + (b"" if zero else payload)
+        leaves.append((offset, hashlib.sha256(leaf).digest()))
+        plain[offset] = (size, None if zero else payload)
+    digest = hashlib.sha256(b"".join(leaf for _, leaf in sorted(leaves))).digest()
+    if digest != manifest["content_digest"] or len(chunks) != manifest["chunk_count"]:
+        sys.exit("increment %s is not what its manifest says" % manifest["increment_id"])
+    if manifest["kind"] == "BASELINE":
+        target.truncate(0)
+    target.truncate(manifest["volume_capacity_bytes"])
+    for offset, (size, payload) in sorted(plain.items()):
+        target.seek(offset)
+        target.write(payload if payload is not None else bytes(size))
+    return digest.hex()
+
+
+def main(brokers, volume, schemas, path):
+    known = fingerprints(schemas)
+    consumer = Consumer({
+        "bootstrap.servers": brokers,
+        "group.id": "unused",  # the library asks for one; no offset is ever committed
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+    })
+    topic = "blkcast.chunks"
+    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
+    # Of an increment whose beginning retention has deleted the rest is passed over.
+    staged, unread, last, applied = {}, set(partitions), None, 0
+    with open(path, "w+b") as target:
+        while unread:
+            message = consumer.poll(30)
+            if message is None:
+                sys.exit("the brokers do not answer: " + brokers)
+            if message.error():
+                if message.error().name() != "_PARTITION_EOF":
+                    sys.exit(str(message.error()))
+                unread.discard(message.partition())
+                continue
+            if message.key() != volume.encode() or message.value() is None:
+                continue
+            name, record = decode(message.value(), known)
+            if name == "IncrementStarted":
+                staged[record["increment_id"]] = []
+            elif name == "DataChunk" and record["increment_id"] in staged:
+                staged[record["increment_id"]].append(record)
+            elif name == "IncrementAborted":
+                staged.pop(record["increment_id"], None)
+            elif name == "IncrementCommitted" and record["increment_id"] in staged:
+                chunks = staged.pop(record["increment_id"])
+                if record["kind"] == "DELTA" and record["parent_increment_id"] != last:
+                    sys.exit("increment %s does not stand on the one before" % record["increment_id"])
+                last = record["increment_id"]
+                print(last, record["kind"], apply(record, chunks, target), flush=True)
+                applied += 1
+    consumer.close()
+    if not applied:
+        sys.exit("nothing is committed of volume " + volume)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 5:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
