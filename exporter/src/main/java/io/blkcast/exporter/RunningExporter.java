@@ -115,7 +115,8 @@ final class RunningExporter implements Exporter {
         new Publishers(
             publishing,
             config.volumes().stream().map(Publishing::volume).toList(),
-            Clock.systemUTC());
+            Clock.systemUTC(),
+            meters);
     this.signals =
         new SignalListener(publishing, publishers.codec(), Instant.now(), this::signalled);
     meterMemory();

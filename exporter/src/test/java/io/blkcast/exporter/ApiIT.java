@@ -238,6 +238,7 @@ class ApiIT {
             .contains("blkcast_increment_seconds_count{outcome=\"committed\",volume=\"cli\"} 3")
             .contains("blkcast_volume_status{status=\"ACTIVE\",volume=\"cli\"} 1.0")
             .contains("blkcast_in_flight_bytes 0.0")
+            .contains("kafka_producer_record_send_total{client_id=")
             .contains("blkcast_pool_queued{pool=\"read\"}");
       } finally {
         await(exporter.close());

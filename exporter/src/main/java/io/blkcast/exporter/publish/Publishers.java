@@ -3,6 +3,8 @@ package io.blkcast.exporter.publish;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.SchemaRegistryClient;
 import io.blkcast.exporter.publish.PublishException.Code;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Collection;
@@ -33,6 +35,7 @@ public final class Publishers implements AutoCloseable {
   private final PublishSettings settings;
   private final Map<String, VolumeSettings> volumes = new LinkedHashMap<>();
   private final Clock clock;
+  private final MeterRegistry meters;
   private final Optional<SchemaRegistryClient> registry;
   private final RecordCodec codec;
   private @Nullable Connection connection;
@@ -40,14 +43,21 @@ public final class Publishers implements AutoCloseable {
   private boolean closed;
 
   /** What publishers share once there are brokers. */
-  record Connection(Admin admin, KafkaProducer<byte[], byte[]> bulk) {}
+  record Connection(
+      Admin admin, KafkaProducer<byte[], byte[]> bulk, KafkaClientMetrics bulkMetrics) {}
 
   /**
    * @param volumes all that are going to be published
    * @param clock stamps manifests and checkpoints
+   * @param meters gets the metrics of Kafka's own client that sends the chunks
    */
-  public Publishers(PublishSettings settings, Collection<VolumeSettings> volumes, Clock clock) {
+  public Publishers(
+      PublishSettings settings,
+      Collection<VolumeSettings> volumes,
+      Clock clock,
+      MeterRegistry meters) {
     this.settings = settings;
+    this.meters = meters;
     volumes.forEach(volume -> this.volumes.put(volume.volume(), volume));
     this.clock = clock;
     this.registry = settings.schemaRegistry().map(SchemaRegistryClient::new);
@@ -153,7 +163,11 @@ public final class Publishers implements AutoCloseable {
     Admin admin = null;
     try {
       admin = Admin.create(ClientSettings.admin(settings));
-      return new Connection(admin, new KafkaProducer<>(ClientSettings.bulk(settings, chunkBytes)));
+      KafkaProducer<byte[], byte[]> bulk =
+          new KafkaProducer<>(ClientSettings.bulk(settings, chunkBytes));
+      KafkaClientMetrics metrics = new KafkaClientMetrics(bulk);
+      metrics.bindTo(meters);
+      return new Connection(admin, bulk, metrics);
     } catch (PublishException | RuntimeException e) {
       if (admin != null) {
         admin.close(Duration.ZERO);
@@ -172,6 +186,7 @@ public final class Publishers implements AutoCloseable {
       connection = null;
     }
     if (current != null) {
+      current.bulkMetrics().close();
       current.bulk().close(CLOSE_LIMIT);
       current.admin().close(Duration.ZERO);
     }

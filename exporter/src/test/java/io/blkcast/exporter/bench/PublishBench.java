@@ -11,6 +11,7 @@ import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.Consistency;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.schema.Source;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.ByteBuffer;
@@ -157,7 +158,8 @@ public final class PublishBench {
             new Publishers(
                 settings,
                 List.of(new VolumeSettings("bench", chunk, false, 1)),
-                Clock.systemUTC());
+                Clock.systemUTC(),
+                new SimpleMeterRegistry());
         VolumePublisher publisher = publishers.volume("bench")) {
       publisher.open();
       long start = System.nanoTime();

@@ -12,6 +12,7 @@ import io.blkcast.schema.Consistency;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.schema.PartitionRange;
 import io.blkcast.schema.Source;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.ByteBuffer;
 import java.time.Clock;
 import java.time.Duration;
@@ -70,7 +71,8 @@ final class PublishFixture {
             OptionalInt.empty(),
             Optional.empty()),
         List.of(volumes),
-        Clock.systemUTC());
+        Clock.systemUTC(),
+        new SimpleMeterRegistry());
   }
 
   static VolumeSettings volume(String name) {
