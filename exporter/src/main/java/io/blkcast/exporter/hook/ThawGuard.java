@@ -112,8 +112,24 @@ final class ThawGuard {
               + " was run by then, so the snapshot is not consistent beyond that of a power cut",
           settings.name(),
           settings.limit());
+      again();
     }
     return asked;
+  }
+
+  /**
+   * Where the limit was over while things were still being frozen, that may not have undone all.
+   */
+  private void again() {
+    try {
+      Commands.run(
+          settings.after(), settings.timeout(), settings.afterOutput(), settings.name(), "");
+    } catch (IOException e) {
+      LOG.error(
+          "{}: {}. Something may still be frozen: undo it by hand",
+          settings.name(),
+          e.getMessage());
+    }
   }
 
   private boolean tell() {
