@@ -11,22 +11,79 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include "diff_area.h"
+#include "diff_storage.h"
 
 /* How long to try for memory: stored copies give theirs back. */
 #define ALLOC_TRIES	50
 #define ALLOC_PAUSE_MS	20
 
-static bool copy_alloc_pages(struct copy *copy, unsigned int nr)
+/* Pages that a storage keeps for copies to come: 8 MiB. */
+#define SPARES_MAX	2048
+
+static void copy_add_page(struct copy *copy, struct page *page)
 {
+	bvec_set_page(&copy->bvec[copy->nr_pages++], page, PAGE_SIZE, 0);
+}
+
+/*
+ * Pages of copies that were stored serve the next ones: most kernels clear a page
+ * that is allocated, which costs more than to fill it.
+ */
+static void copy_take_spares(struct copy *copy, struct diff_storage *s, unsigned int nr)
+{
+	unsigned long flags;
+	struct page *page;
+
+	spin_lock_irqsave(&s->spare_lock, flags);
+	while (copy->nr_pages < nr && s->spares) {
+		page = s->spares;
+		s->spares = (struct page *)page_private(page);
+		s->nr_spares--;
+		set_page_private(page, 0);
+		copy_add_page(copy, page);
+	}
+	spin_unlock_irqrestore(&s->spare_lock, flags);
+}
+
+static void copy_give_spares(struct copy *copy, struct diff_storage *s)
+{
+	unsigned long flags;
+	struct page *page;
+
+	spin_lock_irqsave(&s->spare_lock, flags);
+	while (copy->nr_pages && s->nr_spares < SPARES_MAX) {
+		page = copy->bvec[--copy->nr_pages].bv_page;
+		set_page_private(page, (unsigned long)s->spares);
+		s->spares = page;
+		s->nr_spares++;
+	}
+	spin_unlock_irqrestore(&s->spare_lock, flags);
+}
+
+/**
+ * copy_free_spares - free the pages that are kept for the copies to come
+ * @s: a storage for which there will be none
+ */
+void copy_free_spares(struct diff_storage *s)
+{
+	while (s->spares) {
+		struct page *page = s->spares;
+
+		s->spares = (struct page *)page_private(page);
+		set_page_private(page, 0);
+		__free_page(page);
+	}
+}
+
+static bool copy_alloc_pages(struct copy *copy, struct diff_storage *s, unsigned int nr)
+{
+	copy_take_spares(copy, s, nr);
 	while (copy->nr_pages < nr) {
 		struct page *page = alloc_page(GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY);
 
 		if (!page)
 			return false;
-		copy->bvec[copy->nr_pages].bv_page = page;
-		copy->bvec[copy->nr_pages].bv_len = PAGE_SIZE;
-		copy->bvec[copy->nr_pages].bv_offset = 0;
-		copy->nr_pages++;
+		copy_add_page(copy, page);
 	}
 	return true;
 }
@@ -56,7 +113,7 @@ struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 count)
 				continue;
 			copy->nr_pages = 0;
 		}
-		if (copy_alloc_pages(copy, nr))
+		if (copy_alloc_pages(copy, area->storage, nr))
 			break;
 	}
 	if (!copy)
@@ -89,6 +146,7 @@ void copy_put(struct copy *copy)
 
 	if (!refcount_dec_and_test(&copy->ref))
 		return;
+	copy_give_spares(copy, area->storage);
 	while (copy->nr_pages)
 		__free_page(copy->bvec[--copy->nr_pages].bv_page);
 	kfree(copy);

@@ -40,7 +40,7 @@ struct diff_area *diff_area_create(struct tracker *tracker, struct diff_storage 
 {
 	struct block_device *bdev = tracker->flt.bdev;
 	struct diff_area *area;
-	unsigned int unit, chunk, i;
+	unsigned int chunk, i;
 
 	area = kzalloc(sizeof(*area), GFP_KERNEL);
 	if (!area)
@@ -59,13 +59,12 @@ struct diff_area *diff_area_create(struct tracker *tracker, struct diff_storage 
 	area->bdev = bdev;
 	get_device(&bdev->bd_device);
 	area->capacity = bdev_nr_sectors(bdev);
-	unit = max_t(unsigned int, param_copy_unit_shift(),
-		     ilog2(bdev_logical_block_size(bdev)));
 	chunk = param_block_shift((u64)area->capacity << SECTOR_SHIFT,
 				  param_chunk_minimum_shift(), param_chunk_maximum_shift(),
 				  1ULL << param_chunk_maximum_count_shift());
-	area->unit_shift = unit - SECTOR_SHIFT;
-	area->chunk_shift = max(chunk, unit) - unit;
+	/* At least a page, and so a block of the device. */
+	area->unit_shift = storage->unit_shift;
+	area->chunk_shift = max(chunk - SECTOR_SHIFT, area->unit_shift) - area->unit_shift;
 	INIT_LIST_HEAD(&area->corrupted_event.link);
 	INIT_LIST_HEAD(&area->readers);
 	spin_lock_init(&area->readers_lock);
@@ -213,13 +212,11 @@ void diff_area_readers_wait(struct diff_area *area, u64 first, u64 last)
 /* Nothing of it is on the source only, or being copied by someone else. */
 static bool units_kept(struct diff_area *area, u64 first, u64 last)
 {
-	u64 unit, end, gap, gap_last;
+	u64 unit, end;
 
 	for (unit = first; unit <= last; unit = end + 1) {
 		end = min(last, diff_area_chunk_last(area, unit));
-		gap = unit;
-		if (pieces_find_gap(area, &gap, end, &gap_last) ||
-		    pieces_busy(area, unit, end))
+		if (!pieces_kept(area, unit, end))
 			return false;
 	}
 	return true;

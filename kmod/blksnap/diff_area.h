@@ -181,6 +181,7 @@ struct unit_run {
 int pieces_init(void);
 void pieces_exit(void);
 bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last);
+bool pieces_kept(struct diff_area *area, u64 first, u64 last);
 bool pieces_busy(struct diff_area *area, u64 first, u64 last);
 int pieces_claim(struct diff_area *area, struct copy *copy);
 void pieces_set_state(struct diff_area *area, struct copy *copy, enum copy_state state);

@@ -17,7 +17,7 @@
 #include "diff_storage.h"
 #include "params.h"
 
-/* The least by which it is worth while to grow: 1 MiB. */
+/* The least by which it is worth while to grow: 1 MiB, which is whole units of any size. */
 #define GROW_LEAST	2048
 
 /**
@@ -59,7 +59,7 @@ static void storage_check_watermark(struct diff_storage *s)
 /**
  * diff_storage_alloc - take space
  * @s: the storage
- * @want: sectors, as many as could be used
+ * @want: sectors, as many as could be used; whole units
  * @at: if not zero, the only sector that the space may begin at
  * @sector: first sector of the space
  *
@@ -202,6 +202,18 @@ void diff_storage_set_watermark(struct diff_storage *s, sector_t used)
  * Growth.
  */
 
+/* Space comes in whole units only: what is left over would be of no use to anyone. */
+static sector_t whole_units(const struct diff_storage *s, sector_t count)
+{
+	return round_down(count, 1ULL << s->unit_shift);
+}
+
+/* By how much to grow next. */
+static sector_t storage_portion(const struct diff_storage *s)
+{
+	return min(whole_units(s, param_diff_storage_minimum()), s->limit - s->allocated);
+}
+
 /* Makes the file larger by up to @count sectors; returns sectors or an errno. */
 static s64 storage_extend(struct diff_storage *s, sector_t count)
 {
@@ -215,7 +227,7 @@ static s64 storage_extend(struct diff_storage *s, sector_t count)
 		if (ret == -EOPNOTSUPP && !s->allocated)
 			s->sparse = true;
 		else if ((ret == -ENOSPC || ret == -EFBIG) && count > GROW_LEAST)
-			count = max_t(sector_t, count / 2, GROW_LEAST);
+			count = max_t(sector_t, whole_units(s, count / 2), GROW_LEAST);
 		else
 			return ret;
 	}
@@ -228,8 +240,7 @@ static void storage_grow_work(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 	s64 count;
 
-	count = storage_extend(s, min_t(sector_t, param_diff_storage_minimum(),
-					s->limit - s->allocated));
+	count = storage_extend(s, storage_portion(s));
 	memalloc_noio_restore(noio);
 	if (count < 0)
 		pr_err("difference storage cannot grow beyond %llu sectors, of at most %llu: error %lld\n",
@@ -241,7 +252,7 @@ static void storage_grow_work(struct work_struct *work)
 		s->allocated += count;
 	s->growing = false;
 	spin_unlock_irq(&s->lock);
-	queue_work(s->wq, &s->store_work);
+	store_kick(s);
 }
 
 /**
@@ -263,7 +274,7 @@ bool diff_storage_grow(struct diff_storage *s)
 	/* It may have grown, for the last time, since space was looked for. */
 	if (!growing && s->next < s->allocated) {
 		growing = true;
-		queue_work(s->wq, &s->store_work);
+		store_kick(s);
 	}
 	spin_unlock_irq(&s->lock);
 	return growing;
@@ -294,13 +305,12 @@ static int storage_open_file(struct diff_storage *s, const char *path, int flags
 	s->sparse = s->in_memory;
 	if (!s->in_memory && compat_file_can_direct(s->file))
 		compat_file_set_direct(s->file, true);
-	s->allocated = i_size_read(inode) >> SECTOR_SHIFT;
-	s->allocated = round_down(s->allocated, PAGE_SIZE >> SECTOR_SHIFT);
+	s->allocated = whole_units(s, i_size_read(inode) >> SECTOR_SHIFT);
 	if (s->allocated > s->limit)
 		return -ENOSPC;
 	if (s->allocated)
 		return 0;
-	count = storage_extend(s, min_t(sector_t, param_diff_storage_minimum(), s->limit));
+	count = storage_extend(s, storage_portion(s));
 	if (count < 0)
 		return count;
 	s->allocated = count;
@@ -313,8 +323,7 @@ static int storage_open_bdev(struct diff_storage *s, const char *path)
 
 	if (ret)
 		return ret;
-	s->allocated = min(s->limit, bdev_nr_sectors(s->bdev.bdev));
-	s->allocated = round_down(s->allocated, PAGE_SIZE >> SECTOR_SHIFT);
+	s->allocated = whole_units(s, min(s->limit, bdev_nr_sectors(s->bdev.bdev)));
 	return s->allocated ? 0 : -ENOSPC;
 }
 
@@ -420,9 +429,11 @@ struct diff_storage *diff_storage_open(const char *path, sector_t limit,
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	s->events = events;
-	s->limit = round_down(limit, PAGE_SIZE >> SECTOR_SHIFT);
+	s->unit_shift = param_copy_unit_shift() - SECTOR_SHIFT;
+	s->limit = whole_units(s, limit);
 	s->freed = RB_ROOT;
 	spin_lock_init(&s->lock);
+	spin_lock_init(&s->spare_lock);
 	INIT_LIST_HEAD(&s->no_space_event.link);
 	INIT_LIST_HEAD(&s->watermark_event.link);
 	INIT_WORK(&s->grow_work, storage_grow_work);

@@ -18,6 +18,7 @@ struct diff_area;
  * @file: regular file, or NULL
  * @bdev: block device, or an empty one
  * @sparse: the file needs no allocation ahead: it takes space as it is written
+ * @unit_shift: log2 of the sectors of a unit, in which space is given out and copies are made
  * @in_memory: a read of @file does not wait for a device
  * @lock: protects what follows
  * @limit: most sectors that it may take
@@ -35,6 +36,9 @@ struct diff_area;
  * @pending: bytes of copies in memory, from before they are read to stored
  * @pending_max: bytes
  * @progress: when the last copy was stored or given up, in jiffies
+ * @spare_lock: protects @spares and @nr_spares
+ * @spares: pages for copies to come, linked by page_private()
+ * @nr_spares: how many
  * @room: where those wait that would exceed @pending_max
  * @idle: struct batch, not in use
  * @done: struct batch, written
@@ -51,6 +55,7 @@ struct diff_storage {
 	struct compat_bdev bdev;
 	bool sparse;
 	bool in_memory;
+	unsigned int unit_shift;
 	spinlock_t lock; /* what follows, but for the works */
 	sector_t limit;
 	sector_t allocated;
@@ -67,12 +72,15 @@ struct diff_storage {
 	size_t pending;
 	size_t pending_max;
 	unsigned long progress;
+	spinlock_t spare_lock; /* spares */
+	struct page *spares;
+	unsigned int nr_spares;
 	wait_queue_head_t room;
 	struct list_head idle;
 	struct list_head done;
 	struct batch *batches;
 	struct workqueue_struct *wq;
-	struct work_struct store_work;
+	struct delayed_work store_work;
 	struct work_struct grow_work;
 	struct task_struct *task;
 };
@@ -91,11 +99,18 @@ void diff_storage_no_space(struct diff_storage *s, sector_t count);
 void diff_storage_set_watermark(struct diff_storage *s, sector_t used);
 
 /* Copies on their way into the storage; store.c. */
+void copy_free_spares(struct diff_storage *s);
 int store_init(struct diff_storage *s);
 void store_exit(struct diff_storage *s);
 int store_reserve(struct diff_storage *s, struct diff_area *area, size_t bytes, bool wait);
 void store_unreserve(struct diff_storage *s, size_t bytes);
 void store_queue(struct diff_storage *s, struct copy *copy);
 void store_flush(struct diff_storage *s);
+
+/* Have queued copies stored at once. */
+static inline void store_kick(struct diff_storage *s)
+{
+	mod_delayed_work(s->wq, &s->store_work, 0);
+}
 
 #endif /* _BLKSNAP_DIFF_STORAGE_H */

@@ -260,6 +260,42 @@ bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last
 }
 
 /**
+ * pieces_kept - whether units may be overwritten at once
+ * @area: the area
+ * @first: first unit
+ * @last: last unit, in the same chunk
+ *
+ * Return: true if each of them is kept or released.
+ */
+bool pieces_kept(struct diff_area *area, u64 first, u64 last)
+{
+	struct shard *sh = shard_of(area, last);
+	struct piece *p;
+	u64 end;
+
+	/* Most often it is all one range, whose pieces are gone for good. */
+	if (unit_released(area, first, &end) && end >= last)
+		return true;
+	spin_lock(&sh->lock);
+	p = shard_find(sh, first);
+	while (first <= last) {
+		if (p && p->unit <= first) {
+			if (p->copy && p->copy->state != COPY_SETTLED)
+				break;
+			first = piece_last(p) + 1;
+			p = shard_next(p);
+		} else if (unit_released(area, first, &end)) {
+			first = min(end, last) + 1;
+			p = shard_find(sh, first);
+		} else {
+			break;
+		}
+	}
+	spin_unlock(&sh->lock);
+	return first > last;
+}
+
+/**
  * pieces_busy - whether someone else is about to keep units
  * @area: the area
  * @first: first unit

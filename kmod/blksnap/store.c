@@ -21,6 +21,13 @@
 #define BATCH_PAGES	256
 #define BATCH_PARTS	BATCH_PAGES
 
+/*
+ * Copies wait for others, to be stored in one go, until there are so many sectors of
+ * them or so much time has passed.
+ */
+#define STORE_SECTORS	(BATCH_PAGES << (PAGE_SHIFT - SECTOR_SHIFT))
+#define STORE_DELAY	max(HZ / 50, 1)
+
 /* Without progress for so long, a storage counts as failed. */
 #define STORE_TIMEOUT	(10 * HZ)
 
@@ -101,6 +108,7 @@ int store_reserve(struct diff_storage *s, struct diff_area *area, size_t bytes, 
 
 		if (!wait)
 			return -EAGAIN;
+		store_kick(s);
 		wait_event_timeout(s->room, READ_ONCE(area->error) ||
 				   READ_ONCE(s->pending) + bytes <= s->pending_max ||
 				   !READ_ONCE(s->pending), STORE_TIMEOUT);
@@ -137,11 +145,19 @@ static size_t copy_bytes(const struct copy *copy)
  */
 void store_queue(struct diff_storage *s, struct copy *copy)
 {
+	sector_t before;
+	bool enough;
+
 	spin_lock_irq(&s->lock);
 	list_add_tail(&copy->link, &s->queue);
+	before = s->waiting;
 	s->waiting += (sector_t)copy->count << copy->area->unit_shift;
+	enough = before < STORE_SECTORS && s->waiting >= STORE_SECTORS;
 	spin_unlock_irq(&s->lock);
-	queue_work(s->wq, &s->store_work);
+	if (enough)
+		store_kick(s);
+	else if (!delayed_work_pending(&s->store_work))
+		queue_delayed_work(s->wq, &s->store_work, STORE_DELAY);
 }
 
 /* Units of a queued copy have their space, or will not be stored. */
@@ -192,17 +208,11 @@ static bool batch_add(struct batch *b, struct copy *copy)
 	u32 count = min_t(u32, copy->count - copy->stored,
 			  (BATCH_PAGES - b->nr_pages) / unit_pages);
 	struct part *part = &b->parts[b->nr_parts];
-	sector_t sector;
 
 	if (!count)
 		return false;
-	sector = diff_storage_alloc(b->storage, (sector_t)count << area->unit_shift, b->end,
-				    &part->sector);
-	/* Space of a size that is not one of units: of no use to this area. */
-	count = sector >> area->unit_shift;
-	if (sector & ((1U << area->unit_shift) - 1))
-		diff_storage_free(b->storage, part->sector + ((sector_t)count << area->unit_shift),
-				  sector & ((1U << area->unit_shift) - 1));
+	count = diff_storage_alloc(b->storage, (sector_t)count << area->unit_shift, b->end,
+				   &part->sector) >> area->unit_shift;
 	if (!count)
 		return false;
 	part->copy = copy;
@@ -285,7 +295,9 @@ static void batch_end_io(struct bio *bio)
 	spin_lock_irqsave(&s->lock, flags);
 	list_add_tail(&b->link, &s->done);
 	spin_unlock_irqrestore(&s->lock, flags);
-	queue_work(s->wq, &s->store_work);
+	/* In the worker itself, which is going to look, if the driver is done at once. */
+	if (!in_task() || READ_ONCE(s->task) != current)
+		store_kick(s);
 }
 
 static int file_write(struct diff_storage *s, struct batch *b)
@@ -361,7 +373,8 @@ static void store_overflow(struct diff_storage *s, struct copy *copy)
 
 static void store_work(struct work_struct *work)
 {
-	struct diff_storage *s = container_of(work, struct diff_storage, store_work);
+	struct diff_storage *s = container_of(to_delayed_work(work), struct diff_storage,
+					      store_work);
 	unsigned int noio = memalloc_noio_save();
 	struct copy *copy;
 	struct batch *b;
@@ -394,7 +407,7 @@ static void store_work(struct work_struct *work)
  */
 void store_flush(struct diff_storage *s)
 {
-	queue_work(s->wq, &s->store_work);
+	store_kick(s);
 	wake_up_all(&s->room);
 }
 
@@ -406,7 +419,7 @@ int store_init(struct diff_storage *s)
 	INIT_LIST_HEAD(&s->idle);
 	INIT_LIST_HEAD(&s->done);
 	init_waitqueue_head(&s->room);
-	INIT_WORK(&s->store_work, store_work);
+	INIT_DELAYED_WORK(&s->store_work, store_work);
 	s->progress = jiffies;
 	s->pending_max = (size_t)param_chunk_maximum_in_queue() << param_chunk_minimum_shift();
 	s->batches = kvcalloc(BATCHES, sizeof(*s->batches), GFP_KERNEL);
@@ -427,6 +440,8 @@ int store_init(struct diff_storage *s)
 /* No copies are left. */
 void store_exit(struct diff_storage *s)
 {
+	cancel_delayed_work_sync(&s->store_work);
 	destroy_workqueue(s->wq);
+	copy_free_spares(s);
 	kvfree(s->batches);
 }

@@ -123,6 +123,10 @@ static int tracker_check_device(struct block_device *bdev)
 		pr_err("%pg: zoned devices are not supported\n", bdev);
 		return -EOPNOTSUPP;
 	}
+	if (bdev_logical_block_size(bdev) > PAGE_SIZE) {
+		pr_err("%pg: blocks larger than a page are not supported\n", bdev);
+		return -EOPNOTSUPP;
+	}
 	if (compat_has_integrity(bdev)) {
 		pr_err("%pg: devices with data integrity (T10-PI) are not supported\n", bdev);
 		return -EOPNOTSUPP;

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include <linux/fs.h>
 #include "blksnap.h"
 
 #define OPERATIONS	2000
@@ -75,7 +77,7 @@ static void attached(const char *filter)
 int main(void)
 {
 	struct blksnap_uuid id;
-	int ctl = ctl_open();
+	int ctl = ctl_open(), image;
 
 	check(!posix_memalign(&buf, 4096, 4096), "no memory");
 	check(!sh_status("modprobe t_null"), "t_null.ko does not load");
@@ -92,6 +94,11 @@ int main(void)
 	snap_make(ctl, sh("storage_dir"), 1 << 17, &dev, 1, &id);
 	measure(do_write);	/* the first overwrite */
 	report("blksnap, snapshot held, overwritten before");
+	image = image_open(dev, O_RDWR);
+	must(snap_release(dev, true));
+	check(!ioctl(image, BLKDISCARD, (uint64_t[]){ 0, dev_size(dev) }), "release: %m");
+	report("blksnap, snapshot held, released");
+	close(image);
 	must(snap_destroy(ctl, &id));
 	must(bf_detach(dev));
 	check(!sh_status("sleep 3"), "sleep");

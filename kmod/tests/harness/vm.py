@@ -23,11 +23,12 @@ def command(kernel, initramfs, append, smp, disks, serials, memory=None, icount=
     qemu = shutil.which("qemu-system-x86_64")
     if not qemu:
         raise Missing("no qemu-system-x86_64: apt-get install qemu-system-x86")
+    # no_timer_check: on a busy host the kernel may find its timer dead while it boots, and panic.
     # One thread for all CPUs: with several, QEMU 7.2 corrupts the patching of kernel text.
     argv = [qemu, "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", str(smp), "-m",
             str(memory or kernel.memory), "-display", "none", "-vga", "none", "-no-reboot", "-nodefaults",
             "-kernel", kernel.image, "-initrd", initramfs, "-append",
-            "console=ttyS0 quiet panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 "
+            "console=ttyS0 quiet panic=-1 oops=panic no_timer_check rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 "
             "workqueue.watchdog_thresh=120 " + append]
     if icount:  # a nanosecond of the VM is an instruction
         argv += ["-icount", "shift=0,sleep=off"]
