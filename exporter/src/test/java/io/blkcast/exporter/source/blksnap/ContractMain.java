@@ -11,23 +11,21 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 import org.junit.platform.launcher.listeners.TestExecutionSummary;
 
 /**
- * Runs {@link BlksnapSourceContract} and {@link BlksnapServerContract} where there is no Maven.
- * Prints a line for each test, {@code ok} or {@code not ok} and its name; exits with 1 if one
- * failed or none ran.
+ * Runs {@link BlksnapSourceContract}, or with the argument {@code server} {@link
+ * BlksnapServerContract}, where there is no Maven. Prints a line for each test, {@code ok} or
+ * {@code not ok} and its name; exits with 1 if one failed or none ran.
  */
 final class ContractMain {
 
   private ContractMain() {}
 
   public static void main(String[] args) {
+    boolean server = args.length > 0 && args[0].equals("server");
+    Class<?> contract = server ? BlksnapServerContract.class : BlksnapSourceContract.class;
     SummaryGeneratingListener summary = new SummaryGeneratingListener();
     LauncherFactory.create()
         .execute(
-            LauncherDiscoveryRequestBuilder.request()
-                .selectors(
-                    selectClass(BlksnapSourceContract.class),
-                    selectClass(BlksnapServerContract.class))
-                .build(),
+            LauncherDiscoveryRequestBuilder.request().selectors(selectClass(contract)).build(),
             summary,
             new Printer());
     TestExecutionSummary result = summary.getSummary();
