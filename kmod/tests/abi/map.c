@@ -38,7 +38,8 @@ int main(void)
 
 	/*
 	 * CBTDIRTY shows at once in the readable map, by blocks, under the last
-	 * number that was closed; and so not before the first take.
+	 * number that was closed; before the first take under the current one, as
+	 * 0 means no change.
 	 */
 	id = take_one("/tmp", 16 * MIB, &source);
 	destroy(&id);
