@@ -76,7 +76,9 @@ class ServiceIT {
     String output =
         new String(verify.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
     assertThat(verify.waitFor()).as(output).isZero();
-    assertThat(output).as("warnings").isEmpty();
+    assertThat(output.lines().filter(line -> line.contains("blkcast")))
+        .as("warnings about this unit; others may have their own")
+        .isEmpty();
 
     Files.writeString(copy, Files.readString(copy).replace("KillMode=process", "KillMod=process"));
     Process wrong =
