@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -83,7 +84,10 @@ public final class NbdBenchmark {
     Map<String, List<Double>> rates = new TreeMap<>();
     Map<String, List<Double>> costs = new TreeMap<>();
     for (int round = 0; round < rounds; round++) {
-      for (String server : SERVERS) {
+      // Whoever comes after a pause is at an advantage or not: each takes each place.
+      List<String> order = new ArrayList<>(SERVERS);
+      Collections.rotate(order, round);
+      for (String server : order) {
         ProcessHandle process = processes.get(SERVERS.indexOf(server)).toHandle();
         double before = processorSeconds(process);
         double rate = fio(job, directory.resolve(server + ".sock"), seconds);
