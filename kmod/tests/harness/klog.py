@@ -15,7 +15,7 @@ TROUBLE = re.compile("|".join([
 
 # Said by a sound kernel too.
 HARMLESS = re.compile(r"module verification failed|loading out-of-tree module|CPU feature|mitigat|"
-                      r"lockdep is turned off|blkcast-test:|RETBleed|TSC_ADJUST|alg: |unsupported hardware|MP-BIOS bug", re.IGNORECASE)
+                      r"ommand line: |lockdep is turned off|blkcast-test:|RETBleed|TSC_ADJUST|alg: |unsupported hardware|MP-BIOS bug", re.IGNORECASE)
 
 EXCERPT_LINES = 40
 
