@@ -91,7 +91,7 @@ END
             kill -9 $(cat /run/load.pid)
             kill -9 $(pidof fio git stamp)
             while pidof fio git stamp; do sleep 0.1; done
-            rm -f /data/xfs/tree/.git/index.lock""", check=False)
+            rm -f /data/xfs/tree/.git/index.lock""", 300, check=False)
 
     def start_stamps(self, delay_us):
         self.guest.run(f"(stamp /dev/{VOLUMES['raw'][0]} {delay_us} </dev/null >/dev/console 2>&1 &)")
