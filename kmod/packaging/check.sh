@@ -3,11 +3,10 @@
 # Installs the package into a fresh Debian 12 in a directory, and removes it again:
 #   check.sh <package.deb>
 # DKMS has to build and install both modules there, and to leave nothing behind. Needs
-# root, debootstrap and a Debian mirror (MIRROR).
+# root, debootstrap and a Debian mirror: debootstrap's own, or MIRROR.
 set -eu
 
 deb=${1:?which package? make deb builds one}
-mirror=${MIRROR:-http://deb.debian.org/debian}
 root=$(mktemp -d)
 die() { echo "error: $*" >&2; exit 1; }
 cleanup() {
@@ -19,7 +18,7 @@ modules() { find "$root/lib/modules" -name 'blkfilter.ko*' -o -name 'blksnap.ko*
 apt() { DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -y -qq "$@"; }
 
 command -v debootstrap >/dev/null || die "no debootstrap: apt-get install debootstrap"
-debootstrap --variant=minbase bookworm "$root" "$mirror" >/dev/null
+debootstrap --variant=minbase bookworm "$root" ${MIRROR:+"$MIRROR"} >/dev/null
 cp -r /etc/apt/apt.conf.d "$root/etc/apt/"	# a proxy, if there is one
 mount -t proc proc "$root/proc"
 cp "$deb" "$root/package.deb"
