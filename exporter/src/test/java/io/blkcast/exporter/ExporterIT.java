@@ -83,6 +83,15 @@ class ExporterIT {
     }
   }
 
+  /** Asks for an increment of a slow volume, and comes back in the middle of it. */
+  private static void bringUnderWay(ForkedExporter exporter, Scene scene) throws Exception {
+    Scene.call("POST", exporter.volume(scene) + "/increments");
+    await()
+        .atMost(PATIENCE)
+        .until(
+            () -> Scene.get(exporter.volume(scene) + "/progress").getLong("bytesDone") > (4 << 20));
+  }
+
   @Test
   void killed_in_the_middle_of_an_increment_it_goes_on_from_the_parent() throws Exception {
     Scene scene = scene("killed").slow();
@@ -92,11 +101,7 @@ class ExporterIT {
           .as(victim.output())
           .isEqualTo(200);
       scene.write("write -P 0x22 2M 60M");
-      Scene.call("POST", victim.volume(scene) + "/increments");
-      await()
-          .atMost(PATIENCE)
-          .until(
-              () -> Scene.get(victim.volume(scene) + "/progress").getLong("bytesDone") > (4 << 20));
+      bringUnderWay(victim, scene);
       victim.kill();
     }
     Exporter exporter = scene.start();
@@ -259,12 +264,7 @@ class ExporterIT {
     Scene scene = scene("stopped").slow();
     try (ForkedExporter exporter = ForkedExporter.start(scene)) {
       scene.write("write -P 0x11 0 60M");
-      Scene.call("POST", exporter.volume(scene) + "/increments");
-      await()
-          .atMost(PATIENCE)
-          .until(
-              () ->
-                  Scene.get(exporter.volume(scene) + "/progress").getLong("bytesDone") > (4 << 20));
+      bringUnderWay(exporter, scene);
       assertThat(exporter.terminate()).as("128 + SIGTERM").isEqualTo(143);
       assertThat(exporter.output()).contains("stopped").doesNotContain("not stopped cleanly");
     }
@@ -280,13 +280,7 @@ class ExporterIT {
       Scene scene = new Scene(directory, gone.bootstrapServers(), "orphan").slow();
       try (ForkedExporter exporter = ForkedExporter.start(scene)) {
         scene.write("write -P 0x11 0 60M");
-        Scene.call("POST", exporter.volume(scene) + "/increments");
-        await()
-            .atMost(PATIENCE)
-            .until(
-                () ->
-                    Scene.get(exporter.volume(scene) + "/progress").getLong("bytesDone")
-                        > (4 << 20));
+        bringUnderWay(exporter, scene);
         gone.stop();
         assertThat(exporter.terminate()).as("128 + SIGTERM").isEqualTo(143);
         assertThat(exporter.output()).contains("stopped").doesNotContain("not stopped cleanly");

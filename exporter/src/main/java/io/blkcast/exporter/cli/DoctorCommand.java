@@ -9,12 +9,12 @@ import io.blkcast.exporter.source.blksnap.BlksnapProbe;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -29,12 +29,7 @@ import picocli.CommandLine.Spec;
     })
 final class DoctorCommand implements Callable<Integer> {
 
-  @Option(
-      names = {"-c", "--config"},
-      paramLabel = "FILE",
-      defaultValue = "${env:BLKCAST_CONFIG:-/etc/blkcast/exporter.yaml}",
-      description = "Configuration file. Default: ${DEFAULT-VALUE}")
-  private Path config = Path.of("/etc/blkcast/exporter.yaml");
+  @Mixin private ConfigOption config = new ConfigOption();
 
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
@@ -44,7 +39,7 @@ final class DoctorCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     List<Finding> findings =
-        new Doctor(Host.local(), BlksnapProbe.local()).examine(config, System.getenv());
+        new Doctor(Host.local(), BlksnapProbe.local()).examine(config.file, System.getenv());
     PrintWriter out = Output.of(spec);
     out.print(json ? object(findings) : table(findings));
     out.flush();

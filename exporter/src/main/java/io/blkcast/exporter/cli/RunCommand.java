@@ -3,7 +3,6 @@ package io.blkcast.exporter.cli;
 import io.blkcast.exporter.Exporter;
 import io.blkcast.exporter.config.ConfigException;
 import io.blkcast.exporter.config.ExporterConfig;
-import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -15,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
@@ -37,12 +37,7 @@ final class RunCommand implements Callable<Integer> {
    */
   private static final int CLOSE_LIMIT_S = 60;
 
-  @Option(
-      names = {"-c", "--config"},
-      paramLabel = "FILE",
-      defaultValue = "${env:BLKCAST_CONFIG:-/etc/blkcast/exporter.yaml}",
-      description = "Configuration file. Default: ${DEFAULT-VALUE}")
-  private Path config = Path.of("/etc/blkcast/exporter.yaml");
+  @Mixin private ConfigOption config = new ConfigOption();
 
   @Option(
       names = "--check",
@@ -143,7 +138,7 @@ final class RunCommand implements Callable<Integer> {
 
   private ExporterConfig read() throws CommandException {
     try {
-      return ExporterConfig.load(config, System.getenv());
+      return ExporterConfig.load(config.file, System.getenv());
     } catch (ConfigException e) {
       throw new CommandException(
           CommandException.USAGE, "the configuration is wrong:\n" + e.getMessage());
