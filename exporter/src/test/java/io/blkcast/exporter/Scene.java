@@ -25,6 +25,7 @@ final class Scene {
   final Path directory;
   final String bootstrap;
   final String volume;
+  private String producer = "linger.ms: 5";
   private String extra = "";
   private String http = "";
   private String size = "64MiB";
@@ -36,9 +37,13 @@ final class Scene {
     this.volume = volume;
   }
 
-  /** So that an export takes seconds: a MiB is acknowledged every 50 ms. */
+  /**
+   * So that an export takes seconds, however fast the machine: a MiB is acknowledged every 100 ms,
+   * as all that may be in flight is less than the producer waits for.
+   */
   Scene slow() {
     extra = "limits: { inFlightPerVolume: 1MiB, inFlight: 1MiB }\n";
+    producer = "linger.ms: 100, batch.size: " + (8 << 20);
     return this;
   }
 
@@ -77,7 +82,7 @@ final class Scene {
     return """
     kafka:
       bootstrap.servers: "%s"
-      producer: { linger.ms: %d, delivery.timeout.ms: 20000, request.timeout.ms: 5000 }
+      producer: { %s, delivery.timeout.ms: 20000, request.timeout.ms: 5000 }
     topics: { replicationFactor: 1 }
     state: %s/state
     http: { listen: "127.0.0.1:0"%s }
@@ -88,15 +93,7 @@ final class Scene {
         path: %s
         size: %s
     """
-            .formatted(
-                bootstrap,
-                extra.isEmpty() ? 5 : 50,
-                directory,
-                http,
-                directory,
-                volume,
-                image(),
-                size)
+            .formatted(bootstrap, producer, directory, http, directory, volume, image(), size)
         + volumeSettings
         + extra;
   }
