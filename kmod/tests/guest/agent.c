@@ -325,6 +325,8 @@ int main(void)
 	}
 	in = fdopen(host, "r");
 	uname(&u);
+	/* what the log says above this line is not of the modules' doing */
+	mark("modules", u.release);
 	if (load_modules())
 		tell("|the modules under test do not load");
 	reset_init();

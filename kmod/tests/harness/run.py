@@ -124,7 +124,11 @@ class Run:
             tail = vm.drain(2)[-40:]
             vm.close()
             raise machine.Dead(f"the VM does not come up: {e}\n" + "\n".join(tail)) from e
-        trouble = klog.excerpt(vm.drain(0.1))
+        log = vm.drain(0.1)
+        start = next((n for n, line in enumerate(log) if "blkcast-test: modules" in line), 0)
+        for line in klog.excerpt(log[:start]):
+            print(f"# before the modules were there: {line}", flush=True)
+        trouble = klog.excerpt(log[start:])
         if trouble:
             self.report("harness/boot", "the modules load without a complaint", False, trouble, 0)
         return vm

@@ -65,8 +65,8 @@ final class RunningExporter implements Exporter {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunningExporter.class);
 
-  /** For each of seven steps of closing, most of which take milliseconds. */
-  private static final long CLOSE_STEP_S = 8;
+  /** For each of eight steps of closing, most of which take milliseconds. */
+  private static final long CLOSE_STEP_S = 7;
 
   private static final long API_GRACE_S = 2;
 

@@ -28,12 +28,17 @@ final class ThawGuard {
 
   /**
    * Arguments: limit and timeout in seconds, the command, the file that remembers it. The first
-   * timeout ends by a signal that is not ignored and of which the shell says nothing.
+   * timeout ends by a signal that is not ignored and of which the shell says nothing. Before {@code
+   * timeout} has started what it runs, the ignored signals end it all the same, with 128 and their
+   * number: that is neither the exporter's end nor the limit.
    */
   private static final String SCRIPT =
       """
       trap '' HUP INT TERM PIPE
-      word=$(timeout -s USR1 "$1" head -n 1)
+      while :; do
+        word=$(timeout -s USR1 "$1" head -n 1)
+        case $? in 129|130|141|143) ;; *) break ;; esac
+      done
       [ "$word" = thaw ] && echo asked || echo expired
       for attempt in 1 2 3; do
         if timeout -s KILL "$2" /bin/sh -c "$3"; then
