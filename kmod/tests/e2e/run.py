@@ -51,7 +51,7 @@ def run_steps(scene, names, report):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", default="6.12", help="6.1 or 6.12")
-    parser.add_argument("--steps", default=" ".join(STEPS), help="which, in their order; all but contract need baseline before")
+    parser.add_argument("--steps", default=" ".join(STEPS), help="which, in their order; all but contract and server need baseline before")
     parser.add_argument("--rounds", type=int, default=1, help="how often load, kill, broker, overflow and wrap are repeated")
     options = parser.parse_args()
     if os.geteuid():
@@ -63,7 +63,7 @@ def main():
     for name in names:
         if name not in STEPS:
             sys.exit(f"error: no step {name}; there are {', '.join(STEPS)}")
-    first = [n for n in names if n in ("contract", "baseline")]
+    first = [n for n in names if n in ("contract", "server", "baseline")]
     last = [n for n in names if n in ("removal", "power", "quickstart")]
     names = first + [n for n in names if n in repeated] * options.rounds + last
     report = Report()

@@ -87,11 +87,14 @@ END
             sleep 1; pidof fio && pidof stamp && kill -0 $(cat /run/load.pid)""")
 
     def stop_load(self):
-        self.guest.run("""
-            kill -9 $(cat /run/load.pid)
-            kill -9 $(pidof fio git stamp)
-            while pidof fio git stamp; do sleep 0.1; done
-            rm -f /data/xfs/tree/.git/index.lock""", 300, check=False)
+        self.guest.run("kill -9 $(cat /run/load.pid)", check=False)
+        try:
+            self.wait_until("the end of fio, git and stamp", lambda: not self.guest.run(
+                "kill -9 $(pidof fio git stamp) 2>/dev/null; sleep 0.1; pidof fio git stamp", check=False).strip(), 300)
+        except Failed as e:     # who does not die of that is in the kernel
+            blocked = self.guest.run("echo w >/proc/sysrq-trigger; dmesg | tail -n 120", check=False)
+            raise Failed(f"{e}\n{blocked}") from e
+        self.guest.run("rm -f /data/xfs/tree/.git/index.lock")
 
     def start_stamps(self, delay_us):
         self.guest.run(f"(stamp /dev/{VOLUMES['raw'][0]} {delay_us} </dev/null >/dev/console 2>&1 &)")

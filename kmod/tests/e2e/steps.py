@@ -10,15 +10,24 @@ from proof import Failed
 from scene import MOUNTED, TESTS_JAVA, VOLUMES
 
 
-def contract(scene):
-    """the module passes the contract of every source, bound by the exporter's code"""
+def _contract(scene, which):
     output = scene.guest.run(
-        f"{TESTS_JAVA} io.blkcast.exporter.source.blksnap.ContractMain", 1800, check=False)
+        f"{TESTS_JAVA} io.blkcast.exporter.source.blksnap.ContractMain {which}", 1800, check=False)
     tests = [line for line in output.splitlines() if line.startswith(("ok ", "not ok "))]
     scene.log.write(output.encode())
     if not tests or any(line.startswith("not") for line in tests):
         raise Failed("\n".join([*tests, "see the log for more", *(l for l in output.splitlines() if ":" in l and "at " not in l)][:60]))
     return tests
+
+
+def contract(scene):
+    """the module passes the contract of every source, bound by the exporter's code"""
+    return _contract(scene, "source")
+
+
+def server(scene):
+    """what an exporter meets at its start on a server has the right answer or a clear message"""
+    return _contract(scene, "server")
 
 
 def baseline(scene):
@@ -152,5 +161,5 @@ def quickstart(scene):
     readme.run(scene.kernel, scene.archive, scene.directory, scene.log)
 
 
-STEPS = {step.__name__: step for step in (contract, baseline, load, kill, broker, overflow, wrap, removal, power,
+STEPS = {step.__name__: step for step in (contract, server, baseline, load, kill, broker, overflow, wrap, removal, power,
                                   quickstart)}

@@ -11,6 +11,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.extension.TestWatcher;
 
 /**
  * Brokers, exporter and replicator fail while the disk is written to. After each failure the
@@ -21,6 +24,17 @@ class FailuresIT {
 
   private static final Duration PATIENCE = Duration.ofMinutes(4);
   private static final int SOME_WRITES = 20;
+
+  /** Of a pipeline that is gone only what it said tells why. */
+  @RegisterExtension
+  static final TestWatcher REPORT =
+      new TestWatcher() {
+        @Override
+        public void testFailed(ExtensionContext context, Throwable cause) {
+          System.out.println(context.getDisplayName() + " failed: " + cause);
+          System.out.println(pipeline.report());
+        }
+      };
 
   private static Pipeline pipeline;
   private static Brokers brokers;

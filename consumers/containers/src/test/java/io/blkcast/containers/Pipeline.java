@@ -29,6 +29,7 @@ final class Pipeline implements AutoCloseable {
   private static final String BOOTSTRAP = "kafka-1:9092,kafka-2:9092,kafka-3:9092";
   private static final String IMAGE = "/var/lib/blkcast/disk.img";
   private static final String CONFIG = "/etc/blkcast/exporter.yaml";
+  private static final int REPORTED_LINES = 40;
   private static final int NBD = 10809;
   private static final int API = 8080;
   private static final int MANAGEMENT = 8081;
@@ -82,10 +83,40 @@ final class Pipeline implements AutoCloseable {
 
   /** What the exporter says of the volume. */
   JsonNode volume() {
-    return new Json(get(API, "/api/v1/volumes/disk").body()).node();
+    String path = "/api/v1/volumes/disk";
+    return new Json(
+            Awaitility.await("an answer from " + path)
+                .atMost(PATIENCE)
+                .ignoreExceptions()
+                .until(() -> get(API, path), answer -> answer.statusCode() == 200)
+                .body())
+        .node();
   }
 
-  /** The last increment committed; empty before the first. */
+  /** The state of all, for people. */
+  String report() {
+    StringBuilder text = new StringBuilder();
+    try {
+      text.append(get(API, "/api/v1/volumes/disk").body()).append('\n');
+    } catch (RuntimeException e) {
+      text.append("no answer from the exporter: ").append(e).append('\n');
+    }
+    append(text, "exporter", exporter);
+    append(text, "replicator", replicator);
+    brokers.ids().forEach(id -> append(text, "broker " + id, brokers.broker(id)));
+    return text.toString();
+  }
+
+  private static void append(StringBuilder text, String name, GenericContainer<?> container) {
+    String[] lines = container.getLogs().split("\n");
+    text.append("-- ").append(name);
+    text.append(Containers.isRunning(container) ? " runs" : " does not run").append('\n');
+    for (int i = Math.max(0, lines.length - REPORTED_LINES); i < lines.length; i++) {
+      text.append(lines[i]).append('\n');
+    }
+  }
+
+  /** The last increment committed; empty before the first, and while a new exporter looks it up. */
   String committed() {
     return volume().path("progress").path("committedId").asText();
   }
@@ -96,7 +127,7 @@ final class Pipeline implements AutoCloseable {
         .atMost(PATIENCE)
         .pollInterval(Duration.ofMillis(200))
         .ignoreExceptions()
-        .until(() -> !committed().equals(committed));
+        .until(this::committed, now -> !now.isEmpty() && !now.equals(committed));
   }
 
   /** Waits until an increment has been begun, and is not committed. */

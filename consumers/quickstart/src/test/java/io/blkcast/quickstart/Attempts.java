@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -107,7 +106,11 @@ final class Attempts implements AutoCloseable {
       attempt.make(settings);
       return true;
     } catch (Exception e) {
-      Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
+      // A producer that is denied its id before it sends says so by the cause only.
+      Throwable cause = e;
+      while (!(cause instanceof AuthorizationException) && cause.getCause() != null) {
+        cause = cause.getCause();
+      }
       assertThat(cause).as("%s as %s", what, name).isInstanceOf(AuthorizationException.class);
       return false;
     }
