@@ -155,6 +155,27 @@ class ExporterIT {
   }
 
   @Test
+  void what_was_written_last_is_published_first() throws Exception {
+    Scene scene = scene("hot");
+    Exporter exporter = scene.start();
+    try {
+      await(exporter.ready());
+      scene.write("write -P 0x11 0 60M");
+      await(exporter.increment("hot"));
+      scene.write("write -P 0x22 40M 1M", "write -P 0x33 10M 64k");
+      await(exporter.resync("hot"));
+
+      Replay replay = replay(scene);
+      assertThat(replay.committed.get(1).getKind()).isEqualTo(IncrementKind.BASELINE);
+      assertThat(replay.order).startsWith(10L << 20, 40L << 20);
+      assertThat(replay.order.get(5)).as("then by offset").isZero();
+      assertThat(replay.content).isEqualTo(scene.content());
+    } finally {
+      await(exporter.close());
+    }
+  }
+
+  @Test
   void a_group_is_taken_at_one_instant_and_says_no_more_of_it_than_is_known() throws Exception {
     Path log = directory.resolve("hooks.log");
     Scene scene =

@@ -3,7 +3,9 @@ package io.blkcast.exporter;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.luben.zstd.Zstd;
+import io.blkcast.codec.ContentDigest;
 import io.blkcast.codec.RecordCodec;
+import io.blkcast.schema.ChunkEncoding;
 import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementAborted;
 import io.blkcast.schema.IncrementCommitted;
@@ -12,6 +14,7 @@ import io.blkcast.schema.IncrementStarted;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +33,9 @@ final class Replay {
   final List<IncrementCommitted> committed = new ArrayList<>();
   final List<IncrementAborted> aborted = new ArrayList<>();
   byte[] content = new byte[0];
+
+  /** Offsets of the last increment's chunks, as they came. */
+  List<Long> order = List.of();
 
   private final Map<UUID, List<DataChunk>> staged = new HashMap<>();
 
@@ -90,7 +96,10 @@ final class Replay {
           .isEqualTo(committed.get(committed.size() - 1).getIncrementId());
     }
     assertThat((long) chunks.size()).isEqualTo(manifest.getChunkCount());
+    order = chunks.stream().map(DataChunk::getByteOffset).toList();
+    ContentDigest digest = new ContentDigest();
     long bytes = 0;
+    chunks.sort(Comparator.comparingLong(DataChunk::getByteOffset));
     for (DataChunk chunk : chunks) {
       int offset = Math.toIntExact(chunk.getByteOffset());
       int size = Math.toIntExact(chunk.getSizeBytes());
@@ -103,9 +112,15 @@ final class Replay {
             case ZSTD -> Zstd.decompress(payload, size);
           };
       System.arraycopy(plain, 0, content, offset, size);
+      if (chunk.getEncoding() == ChunkEncoding.ZERO) {
+        digest.zero(offset, size);
+      } else {
+        digest.data(offset, ByteBuffer.wrap(plain));
+      }
       bytes += size;
     }
     assertThat(bytes).isEqualTo(manifest.getChangedBytes());
+    assertThat(ByteBuffer.wrap(digest.finish())).isEqualTo(manifest.getContentDigest());
     committed.add(manifest);
   }
 }

@@ -13,9 +13,11 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Instant;
+import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
@@ -57,6 +59,53 @@ class DigestsTest {
     digest.zero(0, 10);
     assertThatThrownBy(() -> digest.zero(9, 1)).isInstanceOf(IllegalArgumentException.class);
     digest.zero(10, 1);
+  }
+
+  @Test
+  void chunksMayComeAheadOfTheOthers() {
+    Random random = new Random(7);
+    ContentDigest digest = new ContentDigest();
+    for (int round = 0; round < 50; round++) {
+      int chunks = random.nextInt(400);
+      BitSet ahead = new BitSet();
+      for (int i = 0; i < chunks; i++) {
+        digest.data(3L * i, Samples.counting(1 + i % 3));
+        ahead.set(i, random.nextInt(1 + round) == 0);
+      }
+      byte[] inOrder = digest.finish();
+      digest.ahead(true);
+      ahead.stream().forEach(i -> digest.data(3L * i, Samples.counting(1 + i % 3)));
+      digest.ahead(false);
+      for (int i = ahead.nextClearBit(0); i < chunks; i = ahead.nextClearBit(i + 1)) {
+        digest.data(3L * i, Samples.counting(1 + i % 3));
+      }
+      assertThat(digest.finish()).isEqualTo(inOrder);
+    }
+  }
+
+  @Test
+  void chunksAheadAreHeldAgainstTheOthers() {
+    ContentDigest digest = new ContentDigest();
+    digest.ahead(true);
+    digest.zero(10, 10);
+    assertThatThrownBy(() -> digest.zero(15, 10)).isInstanceOf(IllegalArgumentException.class);
+    digest.zero(40, 10);
+    digest.ahead(false);
+    digest.zero(0, 10);
+    assertThatThrownBy(() -> digest.zero(15, 1)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> digest.ahead(true)).isInstanceOf(IllegalStateException.class);
+    digest.zero(35, 10);
+    assertThatThrownBy(digest::finish).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void theMostThatComesAheadIsBounded() {
+    ContentDigest digest = new ContentDigest();
+    digest.ahead(true);
+    for (int i = 0; i < ContentDigest.MOST_AHEAD; i++) {
+      digest.zero(i, 1);
+    }
+    assertThatThrownBy(() -> digest.zero(1 << 20, 1)).isInstanceOf(IllegalStateException.class);
   }
 
   @Test

@@ -59,6 +59,88 @@ interface ExtentCursor {
     };
   }
 
+  /** The same, made wider to multiples of a unit, and one where they touch then; up to an end. */
+  static ExtentCursor widened(ExtentCursor of, int unit, long limit) {
+    return new ExtentCursor() {
+      private long offset;
+      private long end;
+      private long nextOffset;
+      private long nextEnd;
+      private boolean pending;
+
+      private boolean pull() {
+        if (!of.next()) {
+          return false;
+        }
+        nextOffset = of.offset() / unit * unit;
+        nextEnd = Math.min(limit, (of.offset() + of.length() + unit - 1) / unit * unit);
+        return nextOffset < limit;
+      }
+
+      @Override
+      public boolean next() {
+        if (!pending && !pull()) {
+          return false;
+        }
+        offset = nextOffset;
+        end = nextEnd;
+        for (pending = pull(); pending && nextOffset <= end; pending = pull()) {
+          end = Math.max(end, nextEnd);
+        }
+        return true;
+      }
+
+      @Override
+      public long offset() {
+        return offset;
+      }
+
+      @Override
+      public long length() {
+        return end - offset;
+      }
+    };
+  }
+
+  /** What two cursors have in common. */
+  static ExtentCursor intersection(ExtentCursor one, ExtentCursor other) {
+    return new ExtentCursor() {
+      private long offset;
+      private long end;
+      private boolean begun;
+      private boolean both;
+
+      @Override
+      public boolean next() {
+        if (!begun) {
+          begun = true;
+          both = one.next() && other.next();
+        }
+        while (both) {
+          long oneEnd = one.offset() + one.length();
+          long otherEnd = other.offset() + other.length();
+          offset = Math.max(one.offset(), other.offset());
+          end = Math.min(oneEnd, otherEnd);
+          both = oneEnd <= otherEnd ? one.next() : other.next();
+          if (end > offset) {
+            return true;
+          }
+        }
+        return false;
+      }
+
+      @Override
+      public long offset() {
+        return offset;
+      }
+
+      @Override
+      public long length() {
+        return end - offset;
+      }
+    };
+  }
+
   /** What another cursor leaves out of the volume. */
   static ExtentCursor complement(ExtentCursor of, long capacity) {
     return new ExtentCursor() {

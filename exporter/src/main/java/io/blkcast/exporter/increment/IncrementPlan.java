@@ -16,6 +16,7 @@ import java.util.function.Supplier;
  * What an increment of an image holds: what changed since the parent's snapshot, or everything
  * where that cannot be told.
  *
+ * @param map of the image
  * @param parent increment that this one stands on; empty for a BASELINE
  * @param reason why it is a BASELINE, for people; empty for a DELTA
  * @param extents makes a new cursor over the extents
@@ -23,6 +24,7 @@ import java.util.function.Supplier;
  * @param extentCount extents
  */
 record IncrementPlan(
+    ChangeMap map,
     Optional<Checkpoint> parent,
     String reason,
     Supplier<ExtentCursor> extents,
@@ -42,49 +44,70 @@ record IncrementPlan(
    */
   static IncrementPlan of(Image image, String type, Optional<Checkpoint> committed, boolean resync)
       throws SourceException {
+    ChangeMap map = image.changeMap();
     TrackingInfo info = image.info();
     if (committed.isEmpty()) {
-      return baseline(info, "nothing was published before");
+      return baseline(map, "nothing was published before");
     }
     if (resync) {
-      return baseline(info, "a resync was asked for");
+      return baseline(map, "a resync was asked for");
     }
     Checkpoint parent = committed.get();
     if (!parent.getSource().getType().equals(type)) {
       return baseline(
-          info, "the last increment came from a source of type " + parent.getSource().getType());
+          map, "the last increment came from a source of type " + parent.getSource().getType());
     }
     if (parent.getVolumeCapacityBytes() != info.capacityBytes()) {
       return baseline(
-          info,
+          map,
           "the volume had "
               + parent.getVolumeCapacityBytes()
               + " bytes and has "
               + info.capacityBytes());
     }
     if (parent.getBlockSizeBytes() != info.blockSize()) {
-      return baseline(info, "the size of tracking blocks is another");
+      return baseline(map, "the size of tracking blocks is another");
     }
     Position base = position(parent.getSource());
     if (!base.trackingId().equals(info.position().trackingId())) {
-      return baseline(info, "tracking began anew after the last increment");
+      return baseline(map, "tracking began anew after the last increment");
     }
-    ChangeMap.Since since = image.changeMap().since(base);
+    ChangeMap.Since since = map.since(base);
     if (since instanceof ChangeMap.Changes changes) {
       return new IncrementPlan(
-          committed, "", () -> ExtentCursor.of(changes), changes.bytes(), changes.extents());
+          map, committed, "", () -> ExtentCursor.of(changes), changes.bytes(), changes.extents());
     }
     return baseline(
-        info, since instanceof ChangeMap.Lost lost ? lost.reason() : "the map cannot tell");
+        map, since instanceof ChangeMap.Lost lost ? lost.reason() : "the map cannot tell");
   }
 
-  private static IncrementPlan baseline(TrackingInfo info, String reason) {
+  private static IncrementPlan baseline(ChangeMap map, String reason) {
+    long capacity = map.info().capacityBytes();
     return new IncrementPlan(
+        map,
         Optional.empty(),
         reason,
-        () -> ExtentCursor.whole(info.capacityBytes()),
-        info.capacityBytes(),
-        info.capacityBytes() > 0 ? 1 : 0);
+        () -> ExtentCursor.whole(capacity),
+        capacity,
+        capacity > 0 ? 1 : 0);
+  }
+
+  /**
+   * In which order the chunks are best published. Takes as long as a scan of the map; for a pool.
+   *
+   * @param releasing whether what is published is released, so that the order matters
+   */
+  ExportOrder order(int chunkBytes, boolean releasing) {
+    if (!releasing) {
+      return ExportOrder.ascending(extents);
+    }
+    ChangeMap.Changes latest = map.latest();
+    return ExportOrder.latestFirst(
+        extents,
+        changedBytes,
+        () -> ExtentCursor.of(latest),
+        map.info().capacityBytes(),
+        chunkBytes);
   }
 
   private static Position position(Source source) {

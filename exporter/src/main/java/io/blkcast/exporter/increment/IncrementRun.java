@@ -129,6 +129,12 @@ final class IncrementRun {
     if (share.canRelease()) {
       releaser.start(ExtentCursor.complement(plan.extents().get(), image.info().capacityBytes()));
     }
+    return loop.blocking(Pool.SOURCE, () -> plan.order(settings.chunkBytes(), share.canRelease()))
+        .compose(this::unlessCancelled)
+        .compose(order -> export(plan, open, order));
+  }
+
+  private Future<Void> export(IncrementPlan plan, Attempt open, ExportOrder order) {
     StorageWatch watching =
         new StorageWatch(loop, image, plan.changedBytes(), this::storageDecided);
     watch = watching;
@@ -136,7 +142,7 @@ final class IncrementRun {
         new Pipeline(
             loop,
             image,
-            new Planner(plan.extents().get(), image, settings.chunkBytes()),
+            new Planner(plan.extents().get(), order, image, settings.chunkBytes()),
             open,
             shared.budget(),
             shared.buffers(),

@@ -6,12 +6,20 @@ import java.util.List;
 /** One record's worth of an increment. */
 sealed interface Piece {
 
-  /** Content that must be read. */
-  record Data(long offset, int length) implements Piece {}
+  /**
+   * Content that must be read.
+   *
+   * @param ahead as of {@link ExportOrder}
+   */
+  record Data(long offset, int length, boolean ahead) implements Piece {}
 
-  /** Content known to be zero; not bounded in length. */
-  record Zero(long offset, long length) implements Piece {}
+  /**
+   * Content known to be zero; not bounded in length.
+   *
+   * @param ahead as of {@link ExportOrder}
+   */
+  record Zero(long offset, long length, boolean ahead) implements Piece {}
 
-  /** Extents of which the pieces follow, or have begun to. */
+  /** Extents, ascending. */
   record Extents(List<BlockMetadata> batch) implements Piece {}
 }

@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Carries the pieces of one increment from the image to Kafka. Four things overlap: planning ahead,
- * reading (several at once), encoding and sending (one at a time, in order of offset), and waiting
- * for acknowledgements.
+ * reading (several at once), encoding and sending (one at a time, as planned), and waiting for
+ * acknowledgements.
  *
  * <p>What is read and not yet acknowledged is bounded in bytes, for this volume and over all
  * volumes, and in records. Only the bound holds the reader back: the queues in here are no longer
@@ -285,8 +285,10 @@ final class Pipeline {
       if (content == null) {
         throw new IllegalStateException("sent before read");
       }
+      attempt.ahead(data.ahead());
       acknowledgement = attempt.chunk(data.offset(), content);
     } else if (item.piece instanceof Piece.Zero zero) {
+      attempt.ahead(zero.ahead());
       acknowledgement = attempt.zero(zero.offset(), zero.length());
     } else if (item.piece instanceof Piece.Extents extents) {
       acknowledgement = attempt.extents(extents.batch()).thenApply(ignored -> 0);

@@ -119,6 +119,11 @@ final class KafkaAttempt implements Attempt {
   }
 
   @Override
+  public void ahead(boolean ahead) {
+    digest.ahead(ahead);
+  }
+
+  @Override
   public CompletionStage<Integer> chunk(long offset, ByteBuffer plain) {
     int size = plain.remaining();
     if (size < 1 || size > volume.chunkBytes()) {

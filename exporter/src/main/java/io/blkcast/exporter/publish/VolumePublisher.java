@@ -16,8 +16,9 @@ import java.util.concurrent.CompletionStage;
 
 /**
  * Publishes the increments of one volume. Blocking calls are for a blocking pool. One call at a
- * time, though not always from the same thread. Chunks come in ascending order of offset, so that
- * their leaves can be digested as they come and nothing grows with the increment.
+ * time, though not always from the same thread. Chunks come in ascending order of offset but for a
+ * bounded number {@linkplain Attempt#ahead ahead} of the others, so that their leaves can be
+ * digested as they come and nothing grows with the increment.
  */
 public interface VolumePublisher extends AutoCloseable {
 
@@ -63,6 +64,11 @@ public interface VolumePublisher extends AutoCloseable {
 
     /** Sends a batch of extents, ascending; completes when acknowledged. Call in order. */
     CompletionStage<Void> extents(List<BlockMetadata> batch);
+
+    /**
+     * Whether the chunks from now on come ahead of the others; as of {@code ContentDigest.ahead}.
+     */
+    void ahead(boolean ahead);
 
     /**
      * Checksums, encodes and sends one data chunk; the caller may reuse the buffer when the call

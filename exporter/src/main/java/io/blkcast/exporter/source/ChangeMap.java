@@ -75,6 +75,14 @@ public final class ChangeMap {
     return new Changes(base.changesNumber());
   }
 
+  /** What was written from the take before to this map's, or since tracking began. */
+  public Changes latest() {
+    Position now = info.position();
+    long before =
+        now.epoch().isPresent() ? now.epoch().getAsLong() - 1 - mapEpoch : now.changesNumber() - 1L;
+    return new Changes(Math.max(0, Math.min(255, before)));
+  }
+
   /** Whether the map still knows the base. */
   public sealed interface Since permits Changes, Lost {}
 

@@ -129,6 +129,8 @@ final class FakeKafka {
     private final TreeMap<Long, Long> extents = new TreeMap<>();
     private int unacknowledged;
     private long end = -1;
+    private boolean ahead;
+    private boolean inOrder;
     private boolean ended;
 
     Sending(Publisher publisher, VolumePublisher.Header header) {
@@ -140,6 +142,13 @@ final class FakeKafka {
     public CompletionStage<Void> extents(List<BlockMetadata> batch) {
       batch.forEach(extent -> extents.put(extent.getByteOffset(), extent.getSizeBytes()));
       return acknowledge(0).thenApply(ignored -> null);
+    }
+
+    @Override
+    public void ahead(boolean ahead) {
+      assertThat(ahead && inOrder).as("ahead of what has come already").isFalse();
+      end = ahead == this.ahead ? end : -1;
+      this.ahead = ahead;
     }
 
     @Override
@@ -161,6 +170,7 @@ final class FakeKafka {
       assertThat(ended).isFalse();
       assertThat(offset).as("ascending, without overlap").isGreaterThanOrEqualTo(end);
       end = offset + content.length;
+      inOrder |= !ahead;
       chunks.put(offset, content);
     }
 

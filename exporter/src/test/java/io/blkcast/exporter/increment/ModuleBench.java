@@ -236,7 +236,7 @@ public final class ModuleBench {
         new Pipeline(
             loop,
             image,
-            new Planner(cursors.get(), image, CHUNK),
+            new Planner(cursors.get(), ExportOrder.ascending(cursors::get), image, CHUNK),
             new Nowhere(acknowledged),
             new InFlightBudget(IN_FLIGHT),
             buffers,
@@ -283,6 +283,9 @@ public final class ModuleBench {
     public CompletionStage<Void> extents(List<BlockMetadata> batch) {
       return CompletableFuture.completedFuture(null);
     }
+
+    @Override
+    public void ahead(boolean ahead) {}
 
     @Override
     public CompletionStage<Integer> chunk(long offset, ByteBuffer plain) {

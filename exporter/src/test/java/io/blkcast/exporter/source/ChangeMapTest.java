@@ -91,6 +91,19 @@ class ChangeMapTest {
   }
 
   @Test
+  void theLatestIsWhatTheLastTakeFoundNew() {
+    byte[] bytes = {0, 1, 3, (byte) 200, (byte) 199};
+    ChangeMap byEpoch = map(bytes, 5 * BLOCK, epoch(1200), 1000);
+    assertThat(extents(byEpoch.latest())).containsExactly(new Extent(3 * BLOCK, BLOCK));
+    ChangeMap byNumber = map(bytes, 5 * BLOCK, numbered(200), 0);
+    assertThat(extents(byNumber.latest())).containsExactly(new Extent(3 * BLOCK, BLOCK));
+    ChangeMap first = map(new byte[] {0, 1}, 2 * BLOCK, epoch(1000), 1000);
+    assertThat(extents(first.latest())).containsExactly(new Extent(BLOCK, BLOCK));
+    ChangeMap idle = map(bytes, 5 * BLOCK, epoch(1300), 1000);
+    assertThat(extents(idle.latest())).isEmpty();
+  }
+
+  @Test
   void numbersMeanNothingInAnotherGeneration() {
     ChangeMap map = map(new byte[] {1, 2}, 2 * BLOCK, numbered(2), 0);
     assertThat(extents(map.since(numbered(1)))).containsExactly(new Extent(BLOCK, BLOCK));
