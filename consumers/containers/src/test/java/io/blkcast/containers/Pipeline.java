@@ -39,7 +39,10 @@ final class Pipeline implements AutoCloseable {
   final GenericContainer<?> replicator;
 
   private final Network network = Network.newNetwork();
-  private final HttpClient http = HttpClient.newHttpClient();
+
+  /** HTTP/1.1: at GOAWAY the client of JDK 17 drops the answers under way. */
+  private final HttpClient http =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
   Pipeline() throws IOException {
     ComposeFile compose = ComposeFile.ofThisProject();
