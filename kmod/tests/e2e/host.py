@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """What runs outside of the VM: a broker and replicators; and the exporter's API as seen from here."""
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -75,6 +77,15 @@ log.segment.bytes=67108864
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    @contextlib.contextmanager
+    def held_up(self):
+        """Takes connections and answers nothing in a with block."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
 
 class Replica:

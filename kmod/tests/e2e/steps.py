@@ -92,14 +92,22 @@ def overflow(scene):
     def aborted():
         return {a["finishedAt"] for a in scene.api.increments("raw") if a["outcome"] == "ABORTED"}
 
-    before = aborted()
-    def overflowed():
-        if scene.api.volume("raw")["progress"]["state"] == "IDLE":
+    def exporting():
+        state = scene.api.volume("raw")["progress"]["state"]
+        if state == "IDLE":
             scene.api.call("POST", "/raw/resync")
-        return aborted() - before
+        return state == "EXPORTING"
 
+    before = aborted()
+    end = time.monotonic() + 300
     scene.start_stamps(0)
-    scene.wait_until("an attempt given up for its overflow", overflowed, 240)
+    while not aborted() - before:
+        scene.wait_until("an export to hold up", exporting, 240)
+        with scene.broker.held_up():    # what is not acknowledged is not released
+            time.sleep(10)      # the storage lasts for one or two
+        scene.wait_until("the end of the attempt", lambda: scene.api.volume("raw")["progress"]["state"] == "IDLE", 240)
+        if time.monotonic() > end:
+            raise Failed("no attempt was given up for its overflow")
     scene.prove_raw()
     proof.stamps(scene.disks["raw"])
 
