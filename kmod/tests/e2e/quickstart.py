@@ -52,9 +52,13 @@ cd {app.ROOT}
 END OF COMMANDS
 # What goes on in the background goes on writing: not into what this script is asked for.
 out=$(mktemp)
-env -i PATH={os.environ["PATH"]} HOME=/root {java_home} JAVA_TOOL_OPTIONS='-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' \\
-    chroot /root.vm /bin/bash -e /tmp/commands </dev/null >$out 2>&1
+env -i PATH={os.environ["PATH"]} HOME=/root {java_home} JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 \\
+    chroot /root.vm /bin/bash -e /tmp/commands </dev/null >$out 2>&1 &
+commands=$!
+tail -f $out >/dev/console &
+wait $commands
 status=$?
+kill $!
 cat $out
 exit $status"""
 
