@@ -22,6 +22,10 @@ import org.testcontainers.utility.DockerImageName;
  * The three brokers of the compose file. The third has its log on a small disk of its own, in
  * memory, which another container holds open: so the disk outlives the broker, and can be filled
  * and emptied whether that runs or not.
+ *
+ * <p>Each keeps its address: where two of them were started again with each other's, the third
+ * would go on talking to the wrong one over the connection that it made by what it knew of their
+ * names.
  */
 final class Brokers implements AutoCloseable {
 
@@ -30,6 +34,9 @@ final class Brokers implements AutoCloseable {
 
   /** For 20 minutes of the writer's 640 KiB/s, none of which is deleted meanwhile. */
   private static final int SMALL_DISK_MIB = 768;
+
+  /** Last byte of the addresses, less the broker's id. */
+  private static final int FIRST_ADDRESS = 200;
 
   private static final Pattern PARTITION = Pattern.compile("Leader: (\\d+)\\s.*?Isr: ([\\d,]+)");
 
@@ -53,12 +60,14 @@ final class Brokers implements AutoCloseable {
         .exec();
     for (int id = 1; id <= 3; id++) {
       String name = "kafka-" + id;
+      String address = address(id);
       brokers.put(
           id,
           new GenericContainer<>(DockerImageName.parse(compose.image(name)))
               .withEnv(compose.environment(name))
               .withNetwork(network)
               .withNetworkAliases(name)
+              .withCreateContainerCmdModifier(command -> command.withIpv4Address(address))
               .waitingFor(
                   Wait.forSuccessfulCommand("bash -c '</dev/tcp/127.0.0.1/9092'")
                       .withStartupTimeout(PATIENCE)));
@@ -88,7 +97,11 @@ final class Brokers implements AutoCloseable {
   }
 
   void connect(int id) {
-    Containers.connect(broker(id), network, "kafka-" + id);
+    Containers.connect(broker(id), network, "kafka-" + id, address(id));
+  }
+
+  private String address(int id) {
+    return Containers.address(network, FIRST_ADDRESS + id);
   }
 
   /** Fills the third broker's disk to the last byte. */

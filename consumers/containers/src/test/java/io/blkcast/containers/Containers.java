@@ -4,6 +4,7 @@ import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.model.ContainerNetwork;
 import com.github.dockerjava.api.model.ExposedPort;
+import com.github.dockerjava.api.model.Network.Ipam;
 import java.util.List;
 import org.testcontainers.DockerClientFactory;
 import org.testcontainers.containers.Container.ExecResult;
@@ -50,12 +51,49 @@ final class Containers {
         .exec();
   }
 
-  static void connect(GenericContainer<?> container, Network network, String alias) {
+  /** A network of which containers may be given addresses: of the range that the engine chose. */
+  static Network network() {
+    Network any = Network.newNetwork();
+    String subnet = subnet(any);
+    any.close();
+    return Network.builder()
+        .createNetworkCmdModifier(
+            command ->
+                command.withIpam(new Ipam().withConfig(new Ipam.Config().withSubnet(subnet))))
+        .build();
+  }
+
+  private static String subnet(Network network) {
+    return DOCKER
+        .inspectNetworkCmd()
+        .withNetworkId(network.getId())
+        .exec()
+        .getIpam()
+        .getConfig()
+        .get(0)
+        .getSubnet();
+  }
+
+  /**
+   * An address of a {@link #network}.
+   *
+   * @param last its last byte; the engine itself gives low ones away
+   */
+  static String address(Network network, int last) {
+    String subnet = subnet(network);
+    return subnet.substring(0, subnet.lastIndexOf('.') + 1) + last;
+  }
+
+  static void connect(
+      GenericContainer<?> container, Network network, String alias, String address) {
     DOCKER
         .connectToNetworkCmd()
         .withContainerId(container.getContainerId())
         .withNetworkId(network.getId())
-        .withContainerNetwork(new ContainerNetwork().withAliases(List.of(alias)))
+        .withContainerNetwork(
+            new ContainerNetwork()
+                .withAliases(List.of(alias))
+                .withIpamConfig(new ContainerNetwork.Ipam().withIpv4Address(address)))
         .exec();
   }
 

@@ -38,7 +38,7 @@ final class Pipeline implements AutoCloseable {
   final GenericContainer<?> exporter;
   final GenericContainer<?> replicator;
 
-  private final Network network = Network.newNetwork();
+  private final Network network = Containers.network();
 
   /** HTTP/1.1: at GOAWAY the client of JDK 17 drops the answers under way. */
   private final HttpClient http =
