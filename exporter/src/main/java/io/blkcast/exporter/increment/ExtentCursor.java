@@ -61,9 +61,7 @@ interface ExtentCursor {
 
   /** The same, made wider to multiples of a unit, and one where they touch then; up to an end. */
   static ExtentCursor widened(ExtentCursor of, int unit, long limit) {
-    return new ExtentCursor() {
-      private long offset;
-      private long end;
+    return new Range() {
       private long nextOffset;
       private long nextEnd;
       private boolean pending;
@@ -89,24 +87,12 @@ interface ExtentCursor {
         }
         return true;
       }
-
-      @Override
-      public long offset() {
-        return offset;
-      }
-
-      @Override
-      public long length() {
-        return end - offset;
-      }
     };
   }
 
   /** What two cursors have in common. */
   static ExtentCursor intersection(ExtentCursor one, ExtentCursor other) {
-    return new ExtentCursor() {
-      private long offset;
-      private long end;
+    return new Range() {
       private boolean begun;
       private boolean both;
 
@@ -128,24 +114,12 @@ interface ExtentCursor {
         }
         return false;
       }
-
-      @Override
-      public long offset() {
-        return offset;
-      }
-
-      @Override
-      public long length() {
-        return end - offset;
-      }
     };
   }
 
   /** What another cursor leaves out of the volume. */
   static ExtentCursor complement(ExtentCursor of, long capacity) {
-    return new ExtentCursor() {
-      private long offset;
-      private long end;
+    return new Range() {
       private long resume;
       private boolean finished;
 
@@ -166,16 +140,22 @@ interface ExtentCursor {
         }
         return false;
       }
-
-      @Override
-      public long offset() {
-        return offset;
-      }
-
-      @Override
-      public long length() {
-        return end - offset;
-      }
     };
+  }
+
+  /** A cursor that knows where its extent ends. */
+  abstract class Range implements ExtentCursor {
+    long offset;
+    long end;
+
+    @Override
+    public final long offset() {
+      return offset;
+    }
+
+    @Override
+    public final long length() {
+      return end - offset;
+    }
   }
 }
