@@ -22,6 +22,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -275,6 +276,7 @@ class ApiIT {
         Files.writeString(tokens, "operate 0" + OPERATOR);
         change(tokens);
         org.awaitility.Awaitility.await()
+            .atMost(Duration.ofMinutes(1))
             .untilAsserted(
                 () ->
                     assertThat(Scene.call("GET", api + "/api/v1/volumes", OPERATOR).statusCode())

@@ -123,7 +123,7 @@ class EndToEndIT {
     qemuIo("write -P 0xab 1M 3M", "discard 2M 1M", "write -z 10M 5M", "flush");
     rig.increment();
     rig.awaitIdentical();
-    Awaitility.await().until(() -> rig.verify() == 0);
+    rig.awaitVerified();
   }
 
   @Test
@@ -160,7 +160,7 @@ class EndToEndIT {
       rig.increment();
     }
     rig.awaitIdentical();
-    Awaitility.await().until(() -> rig.verify() == 0);
+    rig.awaitVerified();
   }
 
   @Test
@@ -177,7 +177,7 @@ class EndToEndIT {
     load.waitFor();
     rig.increment();
     rig.awaitIdentical();
-    Awaitility.await().until(() -> rig.verify() == 0);
+    rig.awaitVerified();
   }
 
   @Test
@@ -199,7 +199,7 @@ class EndToEndIT {
         .until(() -> !applied().equals(Optional.of(before)));
     rig.awaitIdentical();
     assertThat(rig.log("replicate.log")).contains("asked the exporter for a BASELINE");
-    Awaitility.await().until(() -> rig.verify() == 0);
+    rig.awaitVerified();
   }
 
   @Test

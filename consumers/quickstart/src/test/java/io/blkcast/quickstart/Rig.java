@@ -207,6 +207,21 @@ final class Rig implements AutoCloseable {
             () -> assertThat(Files.mismatch(disk, replica)).as("first difference").isEqualTo(-1L));
   }
 
+  /** Waits until {@code blkcast verify} proves the replica, which nobody writes to for good. */
+  void awaitVerified() {
+    Awaitility.await()
+        .atMost(PATIENCE)
+        .untilAsserted(() -> assertThat(verify()).as(() -> text("verify.log")).isZero());
+  }
+
+  private String text(String name) {
+    try {
+      return log(name);
+    } catch (IOException e) {
+      return e.toString();
+    }
+  }
+
   @Override
   public void close() {
     started.forEach(Process::destroyForcibly);
