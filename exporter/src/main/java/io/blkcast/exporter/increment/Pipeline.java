@@ -9,7 +9,10 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>What is read and not yet acknowledged is bounded in bytes, for this volume and over all
  * volumes, and in records. Only the bound holds the reader back: the queues in here are no longer
- * than it allows. All fields belong to the loop; reading and sending happen in pools.
+ * than it allows. All fields but those of acknowledgements belong to the loop; reading and sending
+ * happen in pools.
  */
 final class Pipeline {
 
@@ -38,6 +42,12 @@ final class Pipeline {
 
   /** Pieces planned at a time: one asking for holes serves many. */
   private static final int PLAN = 64;
+
+  /**
+   * Bytes that one request reads, of pieces side by side: with 256 KiB at a time an image is read
+   * at half the rate of 1 MiB at a time ({@code ModuleBench read}).
+   */
+  private static final int READ = 1 << 20;
 
   /** Records sent in one go, so that one hop to the pool serves several. */
   private static final int SEND = 16;
@@ -60,6 +70,8 @@ final class Pipeline {
     }
   }
 
+  private record Acknowledgement(Item item, int payload, @Nullable Throwable error) {}
+
   private final Loop loop;
   private final Image image;
   private final Planner planner;
@@ -76,6 +88,8 @@ final class Pipeline {
   private final Deque<Piece> planned = new ArrayDeque<>();
   private final Deque<Item> unsent = new ArrayDeque<>();
   private final Deque<Item> unacknowledged = new ArrayDeque<>();
+  private final Queue<Acknowledgement> acknowledgements = new ConcurrentLinkedQueue<>();
+  private final AtomicBoolean acknowledging = new AtomicBoolean();
   private final Promise<Void> done = Promise.promise();
   private boolean planning;
   private boolean planComplete;
@@ -183,27 +197,64 @@ final class Pipeline {
     if (piece == null || unacknowledgedCount >= MOST_RECORDS || listener.busy()) {
       return false;
     }
-    Item item = new Item(piece);
-    if (piece instanceof Piece.Data data) {
-      if (reading >= readers || (inFlight > 0 && inFlight + data.length() > limit)) {
-        return false;
-      }
-      if (!reserve(data.length())) {
-        return false;
-      }
-      inFlight += data.length();
-      read(item, data);
-    } else {
+    if (!(piece instanceof Piece.Data)) {
+      Item item = started(piece);
       item.ready = true;
+      return true;
     }
+    if (reading >= readers) {
+      return false;
+    }
+    List<Piece.Data> run = sideBySide();
+    if (run.isEmpty()) {
+      return false;
+    }
+    int bytes = bytes(run);
+    if (!reserve(bytes)) {
+      return false;
+    }
+    inFlight += bytes;
+    read(run.stream().map(this::started).toList(), run.get(0).offset());
+    return true;
+  }
+
+  /** Takes the head of the plan, which is now under way. */
+  private Item started(Piece piece) {
+    Item item = new Item(piece);
     planned.remove();
     unsent.add(item);
     unacknowledgedCount++;
-    return true;
+    return item;
+  }
+
+  /** What one request can read of the head of the plan; empty if its first piece must wait. */
+  private List<Piece.Data> sideBySide() {
+    long most = grantedBytes > 0 ? grantedBytes : Math.min(READ, budget.limit());
+    List<Piece.Data> run = new ArrayList<>();
+    long bytes = 0;
+    long end = -1;
+    for (Piece piece : planned) {
+      if (!(piece instanceof Piece.Data data)
+          || (!run.isEmpty() && (data.offset() != end || bytes + data.length() > most))
+          || (inFlight + bytes > 0 && inFlight + bytes + data.length() > limit)
+          || unacknowledgedCount + run.size() >= MOST_RECORDS) {
+        break;
+      }
+      run.add(data);
+      bytes += data.length();
+      end = data.offset() + data.length();
+    }
+    return run;
+  }
+
+  private static int bytes(List<Piece.Data> run) {
+    return run.stream().mapToInt(Piece.Data::length).sum();
   }
 
   private boolean reserve(int bytes) {
     if (grantedBytes > 0) {
+      // A bound that was lowered meanwhile may have made the run shorter.
+      budget.release(grantedBytes - bytes);
       grantedBytes = 0;
       return true;
     }
@@ -214,7 +265,7 @@ final class Pipeline {
     return !waitingForBudget;
   }
 
-  /** The grant is for the piece at the head of the plan, which waits for nothing else. */
+  /** The grant is for a run at the head of the plan, which waits for nothing else. */
   private void granted(int bytes) {
     waitingForBudget = false;
     if (done.future().isComplete() || failure != null) {
@@ -225,15 +276,19 @@ final class Pipeline {
     pump();
   }
 
-  private void read(Item item, Piece.Data data) {
+  private void read(List<Item> items, long offset) {
     reading++;
-    ByteBuffer buffer = buffers.take(chunk).limit(data.length());
-    item.buffer = buffer;
+    List<ByteBuffer> contents = new ArrayList<>(items.size());
+    for (Item item : items) {
+      ByteBuffer buffer = buffers.take(chunk).limit(item.bytes());
+      item.buffer = buffer;
+      contents.add(buffer);
+    }
     loop.perform(
             Pool.READ,
             () -> {
               if (failure == null) {
-                image.read(data.offset(), buffer);
+                image.read(offset, contents);
               }
             })
         .onComplete(
@@ -242,8 +297,8 @@ final class Pipeline {
               if (result.failed()) {
                 fail(result.cause());
               } else {
-                buffer.flip();
-                item.ready = true;
+                contents.forEach(ByteBuffer::flip);
+                items.forEach(item -> item.ready = true);
               }
               pump();
             });
@@ -296,7 +351,21 @@ final class Pipeline {
       throw new IllegalStateException("no such piece");
     }
     acknowledgement.whenComplete(
-        (payload, e) -> loop.execute(() -> acknowledged(item, payload == null ? 0 : payload, e)));
+        (payload, e) -> {
+          acknowledgements.add(new Acknowledgement(item, payload == null ? 0 : payload, e));
+          if (!acknowledging.getAndSet(true)) {
+            loop.execute(this::acknowledged);
+          }
+        });
+  }
+
+  /** Whatever has come by now: one hop to the loop serves many. */
+  private void acknowledged() {
+    acknowledging.set(false);
+    for (Acknowledgement next; (next = acknowledgements.poll()) != null; ) {
+      acknowledged(next.item(), next.payload(), next.error());
+    }
+    pump();
   }
 
   private void acknowledged(Item item, int payload, @Nullable Throwable e) {
@@ -318,7 +387,6 @@ final class Pipeline {
         listener.acknowledged(zero.offset(), zero.length(), 0);
       }
     }
-    pump();
   }
 
   /** After the last read, whatever was read is of the snapshot if the image is sound still. */

@@ -53,6 +53,19 @@ public interface Snapshot extends AutoCloseable {
     void read(long offset, ByteBuffer dst) throws SourceException;
 
     /**
+     * Reads what lies side by side from the byte offset on, each buffer filled as by {@link
+     * #read(long, ByteBuffer)}. A source that pays by the request asks for all at once.
+     */
+    default void read(long offset, List<ByteBuffer> dsts) throws SourceException {
+      long at = offset;
+      for (ByteBuffer dst : dsts) {
+        int length = dst.remaining();
+        read(at, dst);
+        at += length;
+      }
+    }
+
+    /**
      * The next range at or after {@code from} that may hold anything but zeroes; what lies before
      * it reads as zero and need not be read. Speaks of the image, so data that was kept aside
      * counts where the source has a hole by now. A source that cannot tell returns all from {@code

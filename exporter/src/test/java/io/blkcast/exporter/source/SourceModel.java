@@ -16,6 +16,9 @@ final class SourceModel {
 
   private static final int SECTOR = 512;
 
+  /** What direct I/O asks of offset, length and memory. */
+  private static final int PAGE = 4096;
+
   /** What the kernel module keeps at once. */
   private static final int UNIT = 4096;
 
@@ -93,10 +96,15 @@ final class SourceModel {
     Held image = held.get();
     int offset = random.nextInt(now.length);
     int length = 1 + random.nextInt(Math.min(now.length - offset, 300_000));
-    ByteBuffer read = ByteBuffer.allocateDirect(length);
+    int grain = random.nextBoolean() ? 1 : PAGE;
+    offset -= offset % grain;
+    length = Math.min((length + grain - 1) / grain * grain, now.length - offset);
+    ByteBuffer read = ByteBuffer.allocateDirect(length + 2 * PAGE).alignedSlice(PAGE).limit(length);
     boolean mayFail = touches(image.released, offset, length);
     try {
-      image.image.read(offset, read);
+      List<ByteBuffer> parts = parts(read, grain);
+      image.image.read(offset, parts);
+      assertThat(parts).noneMatch(ByteBuffer::hasRemaining);
     } catch (SourceException e) {
       assertThat(e.code()).isEqualTo(Code.RELEASED);
       assertThat(mayFail).as("read of %s bytes at %s", length, offset).isTrue();
@@ -105,8 +113,18 @@ final class SourceModel {
     assertThat(touches(image.surely, offset, length))
         .as("%s bytes at %s, some of them released, were read", length, offset)
         .isFalse();
-    assertThat(read.hasRemaining()).isFalse();
-    assertSame(image.content, offset, read.flip());
+    assertSame(image.content, offset, read);
+  }
+
+  /** The buffer cut at random, each cut at a multiple of the grain; often not at all. */
+  private List<ByteBuffer> parts(ByteBuffer whole, int grain) {
+    List<ByteBuffer> parts = new ArrayList<>();
+    for (int at = 0, end; at < whole.limit(); at = end) {
+      int length = (1 + random.nextInt(400_000)) / grain * grain;
+      end = Math.min(at + Math.max(grain, length), whole.limit());
+      parts.add(whole.slice(at, end - at));
+    }
+    return parts;
   }
 
   private static boolean touches(BitSet sectors, int offset, int length) {

@@ -6,6 +6,7 @@ import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
 import io.blkcast.exporter.source.TrackingInfo;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
@@ -96,27 +97,42 @@ final class BlksnapImage implements Snapshot.Image {
 
   @Override
   public void read(long offset, ByteBuffer dst) throws SourceException {
-    int length = dst.remaining();
+    read(offset, List.of(dst));
+  }
+
+  @Override
+  public void read(long offset, List<ByteBuffer> dsts) throws SourceException {
+    long length = 0;
+    boolean aligned = offset % ALIGNMENT == 0;
+    for (ByteBuffer dst : dsts) {
+      length += dst.remaining();
+      aligned &=
+          dst.isDirect()
+              && ((Libc.address(dst) + dst.position()) | dst.remaining()) % ALIGNMENT == 0;
+    }
     if (offset < 0 || offset + length > info.capacityBytes()) {
       throw new SourceException(
           Code.INVALID,
           "Volume " + volume + ": read of " + length + " bytes at " + offset + " past the end");
     }
-    if (length == 0) {
-      return;
-    }
-    if (dst.isDirect() && aligned(offset, length, Libc.address(dst) + dst.position())) {
-      readAligned(offset, dst, dst.position(), length);
-      dst.position(dst.limit());
+    if (aligned) {
+      readAligned(offset, dsts, length);
+      dsts.forEach(dst -> dst.position(dst.limit()));
       return;
     }
     long from = offset / ALIGNMENT * ALIGNMENT;
     long to = Math.min(roundUp(offset + length), info.capacityBytes());
     ByteBuffer bounce =
         ByteBuffer.allocateDirect(Math.toIntExact(roundUp(to - from)) + ALIGNMENT)
-            .alignedSlice(ALIGNMENT);
-    readAligned(from, bounce, 0, Math.toIntExact(to - from));
-    dst.put(bounce.slice((int) (offset - from), length));
+            .alignedSlice(ALIGNMENT)
+            .limit(Math.toIntExact(to - from));
+    readAligned(from, List.of(bounce), to - from);
+    bounce.position((int) (offset - from));
+    for (ByteBuffer dst : dsts) {
+      ByteBuffer part = bounce.slice(bounce.position(), dst.remaining());
+      bounce.position(bounce.position() + dst.remaining());
+      dst.put(part);
+    }
   }
 
   @Override
@@ -183,13 +199,11 @@ final class BlksnapImage implements Snapshot.Image {
     }
   }
 
-  private void readAligned(long offset, ByteBuffer direct, int at, int length)
-      throws SourceException {
+  private void readAligned(long offset, List<ByteBuffer> dsts, long length) throws SourceException {
     enter();
     try {
       for (int done = 0; done < length; ) {
-        int read =
-            Libc.pread(fd, direct, at + done, length - done, offset + done, "read of the image");
+        int read = Libc.preadv(fd, dsts, done, offset + done, "read of the image");
         if (read == 0) {
           throw new SourceException(
               Code.IO, "Volume " + volume + ": the image ends at " + (offset + done));
@@ -229,10 +243,6 @@ final class BlksnapImage implements Snapshot.Image {
                 + ", in a released range or on a failing device",
             e)
         : Errors.device(volume, e);
-  }
-
-  private static boolean aligned(long offset, int length, long address) {
-    return ((offset | length | address) & (ALIGNMENT - 1)) == 0;
   }
 
   private static long roundUp(long bytes) {

@@ -4,6 +4,7 @@ import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 import io.vertx.core.Context;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /**
  * The system calls that the JDK does not offer. Each may wait for the kernel as long as it likes,
@@ -15,6 +16,9 @@ final class Libc {
   static final int O_RDWR = 2;
   static final int O_CLOEXEC = 02000000;
   static final int O_DIRECT = 040000;
+
+  /** Bytes of a {@code struct iovec}: address and length. */
+  private static final int IOVEC = 16;
 
   static {
     Native.register(Libc.class, "c");
@@ -28,7 +32,7 @@ final class Libc {
 
   private static native int ioctl(int fd, long request, long argument);
 
-  private static native long pread(int fd, long buffer, long count, long offset);
+  private static native long preadv(int fd, long vectors, int count, long offset);
 
   /** Opens a file; the descriptor is closed on exec. */
   static int open(String path, int flags, String purpose) throws ErrnoException {
@@ -50,15 +54,28 @@ final class Libc {
   }
 
   /**
-   * Reads at an offset into the buffer's memory; position and limit play no part.
+   * Reads at an offset into what remains of direct buffers, one after the other, in one request.
+   * Their positions stay.
    *
+   * @param skip bytes of them that an earlier call has filled
    * @return bytes read, 0 at the end
    */
-  static int pread(int fd, ByteBuffer buffer, int at, int count, long offset, String purpose)
+  static int preadv(int fd, List<ByteBuffer> buffers, int skip, long offset, String purpose)
       throws ErrnoException {
     refuseOnEventLoop(purpose);
-    long result = pread(fd, address(buffer) + at, count, offset);
-    java.lang.ref.Reference.reachabilityFence(buffer);
+    ByteBuffer vectors = Abi.argument(buffers.size() * IOVEC);
+    int done = skip;
+    for (ByteBuffer buffer : buffers) {
+      int full = Math.min(done, buffer.remaining());
+      done -= full;
+      if (full < buffer.remaining()) {
+        vectors.putLong(address(buffer) + buffer.position() + full);
+        vectors.putLong(buffer.remaining() - full);
+      }
+    }
+    long result = preadv(fd, address(vectors), vectors.position() / IOVEC, offset);
+    java.lang.ref.Reference.reachabilityFence(vectors);
+    java.lang.ref.Reference.reachabilityFence(buffers);
     return (int) checked(result, purpose);
   }
 

@@ -113,9 +113,9 @@ class BlksnapSourceContract extends ChangeSourceContract {
 
     @Override
     public byte[] read(String volume, long offset, int length) throws IOException {
-      ByteBuffer data = aligned(length);
+      ByteBuffer data = aligned(length).limit(length);
       for (int done = 0; done < length; ) {
-        int read = Libc.pread(descriptor(volume), data, done, length - done, offset + done, "read");
+        int read = Libc.preadv(descriptor(volume), List.of(data), done, offset + done, "read");
         if (read == 0) {
           throw new IOException(volume + " ends at " + (offset + done));
         }

@@ -50,7 +50,7 @@ class LibcTest {
         java.util.List.<Call>of(
             () -> Libc.open("/nowhere", Libc.O_RDONLY, "open"),
             () -> Libc.ioctl(-1, Abi.VERSION, argument, "ask"),
-            () -> Libc.pread(-1, argument, 0, 8, 0, "read"),
+            () -> Libc.preadv(-1, java.util.List.of(argument), 0, 0, "read"),
             () -> new ControlDevice().close())) {
       assertThat(thrown(call, true))
           .isInstanceOf(IllegalStateException.class)
