@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A sparse file for positional I/O from many threads.
@@ -25,8 +26,29 @@ final class SparseFile implements AutoCloseable {
 
   private final Path path;
   private final Optional<NativeFile> linux;
+  private final AtomicLong holes = new AtomicLong();
   private volatile FileChannel channel;
   private volatile boolean closed;
+
+  /** Looking for a hole walks over all data before it, on tmpfs page by page. */
+  private volatile DataRun known = new DataRun(0, 0, 0);
+
+  /** Data without a hole, as long as none is made. */
+  private final class DataRun {
+    private final long from;
+    private final long end;
+    private final long holesThen;
+
+    DataRun(long from, long end, long holesThen) {
+      this.from = from;
+      this.end = end;
+      this.holesThen = holesThen;
+    }
+
+    boolean isAt(long offset) {
+      return from <= offset && offset < end && holesThen == holes.get();
+    }
+  }
 
   private SparseFile(Path path, FileChannel channel, Optional<NativeFile> linux) {
     this.path = path;
@@ -59,6 +81,8 @@ final class SparseFile implements AutoCloseable {
   void resize(long bytes) throws IOException {
     try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
       file.setLength(bytes);
+    } finally {
+      holes.incrementAndGet();
     }
   }
 
@@ -102,22 +126,40 @@ final class SparseFile implements AutoCloseable {
    * holes are unknown, -1 where only a hole follows.
    */
   long nextData(long from) throws IOException {
-    return linux.isPresent() ? linux.get().nextData(from) : from;
+    return linux.isEmpty() || known.isAt(from) ? from : linux.get().nextData(from);
   }
 
-  /** First byte after {@code from} that is in a hole, or the file's end. */
+  /** First byte after {@code from} that is in a hole, or the file's end; or a byte before that. */
   long nextHole(long from) throws IOException {
-    return linux.isPresent() ? linux.get().nextHole(from) : size();
+    DataRun run = known;
+    if (run.isAt(from)) {
+      return run.end;
+    }
+    if (linux.isEmpty()) {
+      return size();
+    }
+    long before = holes.get();
+    DataRun found = new DataRun(from, linux.get().nextHole(from), before);
+    known = found;
+    return found.end;
   }
 
   /** Makes the range a hole. False where that is not possible here. */
   boolean punch(long offset, long length) throws IOException {
-    return linux.isPresent() && linux.get().punch(offset, length);
+    try {
+      return linux.isPresent() && linux.get().punch(offset, length);
+    } finally {
+      holes.incrementAndGet();
+    }
   }
 
   /** Makes the range read as zero and keeps it allocated. False where not possible here. */
   boolean zero(long offset, long length) throws IOException {
-    return linux.isPresent() && linux.get().zero(offset, length);
+    try {
+      return linux.isPresent() && linux.get().zero(offset, length);
+    } finally {
+      holes.incrementAndGet();
+    }
   }
 
   /** Gives the range's holes room and changes no content. Does nothing where not possible here. */

@@ -3,6 +3,7 @@ package io.blkcast.exporter.source.blksnap;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import com.sun.jna.Native;
 import io.blkcast.exporter.source.ChangeMap;
 import io.blkcast.exporter.source.Snapshot;
 import io.blkcast.exporter.source.SourceException;
@@ -13,6 +14,7 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +32,11 @@ import org.junit.jupiter.api.io.TempDir;
 class BlksnapServerContract {
 
   private static final long CAPACITY = 16 << 20;
+  private static final int NOBODY = 65534;
+
+  static {
+    Native.register(BlksnapServerContract.class, "c");
+  }
 
   @TempDir Path directory;
 
@@ -232,4 +239,53 @@ class BlksnapServerContract {
     }
     open(loop);
   }
+
+  @Test
+  void without_the_capability_the_module_is_refused_and_the_capability_named() throws Exception {
+    Path state = Files.createDirectory(directory.resolve("state"));
+    Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rwxrwxrwx"));
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+    assertThat(seteuid(NOBODY)).isZero();
+    try {
+      SourceException refused =
+          catchThrowableOfType(SourceException.class, () -> open(loop).track("data"));
+      assertThat(refused.code()).isEqualTo(Code.PERMISSION);
+      assertThat(refused).hasMessageContaining("CAP_SYS_ADMIN");
+    } finally {
+      assertThat(seteuid(0)).isZero();
+    }
+  }
+
+  @Test
+  void a_kernel_function_that_cannot_be_hooked_is_told_with_its_remedy() throws Exception {
+    Path ftrace = Path.of("/proc/sys/kernel/ftrace_enabled");
+    open(loop);
+    Files.writeString(ftrace, "0");
+    try {
+      SourceException refused =
+          catchThrowableOfType(SourceException.class, () -> source.track("data"));
+      assertThat(refused).hasMessageContaining("sysctl kernel.ftrace_enabled=1");
+    } finally {
+      Files.writeString(ftrace, "1");
+    }
+    source.track("data");
+    source.take(List.of("data")).close();
+  }
+
+  @Test
+  void a_module_that_was_loaded_anew_begins_a_new_history() throws Exception {
+    open(loop).track("data");
+    UUID before = take().trackingId();
+    source.untrack("data");
+    source.close();
+    run("rmmod", "blksnap");
+    SourceException missing = catchThrowableOfType(SourceException.class, () -> open(loop));
+    assertThat(missing.code()).isEqualTo(Code.UNSUPPORTED);
+    assertThat(missing).hasMessageContaining("modprobe blksnap");
+    run("modprobe", "blksnap");
+    open(loop).track("data");
+    assertThat(take().trackingId()).isNotEqualTo(before);
+  }
+
+  private static native int seteuid(int uid);
 }
