@@ -257,22 +257,6 @@ class BlksnapServerContract {
   }
 
   @Test
-  void a_kernel_function_that_cannot_be_hooked_is_told_with_its_remedy() throws Exception {
-    Path ftrace = Path.of("/proc/sys/kernel/ftrace_enabled");
-    open(loop);
-    Files.writeString(ftrace, "0");
-    try {
-      SourceException refused =
-          catchThrowableOfType(SourceException.class, () -> source.track("data"));
-      assertThat(refused).hasMessageContaining("sysctl kernel.ftrace_enabled=1");
-    } finally {
-      Files.writeString(ftrace, "1");
-    }
-    source.track("data");
-    source.take(List.of("data")).close();
-  }
-
-  @Test
   void a_module_that_was_loaded_anew_begins_a_new_history() throws Exception {
     open(loop).track("data");
     UUID before = take().trackingId();
