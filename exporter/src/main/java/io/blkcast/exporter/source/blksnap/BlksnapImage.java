@@ -110,11 +110,7 @@ final class BlksnapImage implements Snapshot.Image {
           dst.isDirect()
               && ((Libc.address(dst) + dst.position()) | dst.remaining()) % ALIGNMENT == 0;
     }
-    if (offset < 0 || offset + length > info.capacityBytes()) {
-      throw new SourceException(
-          Code.INVALID,
-          "Volume " + volume + ": read of " + length + " bytes at " + offset + " past the end");
-    }
+    requireWithin(offset, length);
     if (aligned) {
       readAligned(offset, dsts, length);
       dsts.forEach(dst -> dst.position(dst.limit()));
@@ -137,6 +133,7 @@ final class BlksnapImage implements Snapshot.Image {
 
   @Override
   public void release(long offset, long length) throws SourceException {
+    requireWithin(offset, length);
     if (!canRelease || length == 0) {
       return;
     }
@@ -196,6 +193,14 @@ final class BlksnapImage implements Snapshot.Image {
       }
     } finally {
       use.writeLock().unlock();
+    }
+  }
+
+  private void requireWithin(long offset, long length) throws SourceException {
+    if (offset < 0 || length < 0 || offset + length > info.capacityBytes()) {
+      throw new SourceException(
+          Code.INVALID,
+          "Volume " + volume + ": " + length + " bytes at " + offset + " are not within the image");
     }
   }
 

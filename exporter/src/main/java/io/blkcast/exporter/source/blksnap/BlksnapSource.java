@@ -6,6 +6,7 @@ import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
 import io.blkcast.exporter.source.TrackingInfo;
+import io.blkcast.exporter.source.blksnap.FilteredDevice.Generation;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -64,6 +65,13 @@ public final class BlksnapSource implements ChangeSource {
    *     version, {@code PERMISSION}, {@code BUSY} where another exporter has the state directory
    */
   public BlksnapSource(Map<String, Volume> volumes, Path state) throws SourceException {
+    this(volumes, state, false);
+  }
+
+  /**
+   * @param plain asks no more of the module than those of the series' first generation can do
+   */
+  BlksnapSource(Map<String, Volume> volumes, Path state, boolean plain) throws SourceException {
     this.volumes = Map.copyOf(volumes);
     own = OwnSnapshots.open(state);
     try {
@@ -75,8 +83,10 @@ public final class BlksnapSource implements ChangeSource {
     try {
       version = control.version();
       Errors.requireKnown(version);
-      features = control.features();
-      volumes.forEach((name, volume) -> devices.put(name, new FilteredDevice(volume.device())));
+      features = plain ? 0 : control.features();
+      Generation generation = plain ? Generation.FIRST : null;
+      volumes.forEach(
+          (name, volume) -> devices.put(name, new FilteredDevice(volume.device(), generation)));
       log.info("{}", description());
       destroyLeftOver();
       if (has(Abi.FEATURE_DEVICE_EVENTS)) {

@@ -41,9 +41,14 @@ final class FilteredDevice {
   /** Device number when the node was last seen: the node of a removed device is gone. */
   private volatile long number;
 
-  /** The device need not be there yet. */
-  FilteredDevice(String path) {
+  /**
+   * The device need not be there yet.
+   *
+   * @param generation null to find out
+   */
+  FilteredDevice(String path, @Nullable Generation generation) {
     this.path = path;
+    this.generation = generation;
     number();
   }
 

@@ -86,7 +86,7 @@ class BlksnapServerContract {
 
   /** What a process leaves in the module that is killed while it holds a snapshot of the device. */
   private UUID heldSnapshot(ControlDevice control) throws Exception {
-    FilteredDevice device = new FilteredDevice(loop);
+    FilteredDevice device = new FilteredDevice(loop, null);
     UUID id = control.create(directory.toString(), 8 << 20);
     device.addTo(id);
     control.take(id);
@@ -186,7 +186,7 @@ class BlksnapServerContract {
   void what_is_marked_dirty_counts_as_changed_and_figures_are_those_of_the_device()
       throws Exception {
     open(loop).track("data");
-    FilteredDevice device = new FilteredDevice(loop);
+    FilteredDevice device = new FilteredDevice(loop, null);
     Position base = take();
     device.dirty(3 << 16, 1 << 16);
     try (Snapshot snapshot = source.take(List.of("data"))) {

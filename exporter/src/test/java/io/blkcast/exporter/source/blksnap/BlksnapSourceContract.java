@@ -26,10 +26,10 @@ class BlksnapSourceContract extends ChangeSourceContract {
 
   @Override
   protected SourceRig rig(long storageLimit) throws Exception {
-    return new LoopRig(storageLimit);
+    return new LoopRig(storageLimit, false);
   }
 
-  private static final class LoopRig implements SourceRig {
+  static final class LoopRig implements SourceRig {
 
     private static final long CAPACITY = (4 << 20) + 3 * 512;
     private static final int ALIGNMENT = 4096;
@@ -42,10 +42,13 @@ class BlksnapSourceContract extends ChangeSourceContract {
     private final Map<String, String> devices = new LinkedHashMap<>();
     private final Map<String, Integer> descriptors = new LinkedHashMap<>();
     private final long storageLimit;
+    private final boolean plain;
     private BlksnapSource source;
 
-    LoopRig(long storageLimit) throws IOException, InterruptedException, SourceException {
+    LoopRig(long storageLimit, boolean plain)
+        throws IOException, InterruptedException, SourceException {
       this.storageLimit = storageLimit;
+      this.plain = plain;
       for (String volume : List.of("first", "second")) {
         Path image = directory.resolve(volume);
         try (FileChannel file =
@@ -75,7 +78,7 @@ class BlksnapSourceContract extends ChangeSourceContract {
                           Optional.of(directory.toString()),
                           OptionalLong.of(storageLimit),
                           OptionalLong.empty()))));
-      source = new BlksnapSource(volumes, directory.resolve("state"));
+      source = new BlksnapSource(volumes, directory.resolve("state"), plain);
     }
 
     @Override
