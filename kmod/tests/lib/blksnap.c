@@ -261,3 +261,14 @@ int image_error(int fd)
 	must(snap_info(fd, &info));
 	return info.error_code;
 }
+
+int image_error_soon(int fd)
+{
+	int error = image_error(fd);
+
+	for (int i = 0; i < 200 && !error; i++) {
+		usleep(50000);
+		error = image_error(fd);
+	}
+	return error;
+}

@@ -109,5 +109,6 @@ void snap_make(int ctl, const char *storage, uint64_t limit_sect, const int *fds
 	       struct blksnap_uuid *id);
 int image_open(int fd, int flags);		/* fails the test on error */
 int image_error(int fd);			/* error_code of SNAPSHOTINFO */
+int image_error_soon(int fd);			/* waits for one: storing follows the writes */
 
 #endif

@@ -61,7 +61,7 @@ static void overflow(const struct source *source, const char *storage, uint64_t 
 	seed_check(image, source->size, 0, seed - 1);
 	seed_write(source->fd, source->size, 0, seed);	/* every write has to succeed */
 	seed_check(source->fd, source->size, 0, seed);
-	want(image_error(source->fd), -ENOSPC);
+	want(image_error_soon(source->fd), -ENOSPC);
 	for (uint64_t at = 0; at < source->size; at += MIB)
 		check(pread(image, buf, 4096, at) < 0, "a corrupted image is readable at %llu",
 		      (unsigned long long)at);

@@ -19,7 +19,7 @@ static void fill_up(const struct source *source, const char *dir, uint64_t seed)
 
 	seed_write(source->fd, source->size, 0, seed);
 	seed_check(source->fd, source->size, 0, seed);
-	want(image_error(source->fd), -ENOSPC);
+	want(image_error_soon(source->fd), -ENOSPC);
 	while (!snap_event(control(), &id, 500, &event)) {
 		no_space |= event.code == BLKSNAP_EVENT_CODE_NO_SPACE;
 		corrupted |= event.code == BLKSNAP_EVENT_CODE_CORRUPTED;

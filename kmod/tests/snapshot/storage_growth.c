@@ -58,7 +58,7 @@ static void grow(const struct source *source, const char *dir, uint64_t seed)
 	want(image_error(source->fd), 0);
 	seed_check(image, source->size, 0, seed - 1);
 	seed_write(source->fd, source->size, 0, seed);
-	want(image_error(source->fd), -ENOSPC);
+	want(image_error_soon(source->fd), -ENOSPC);
 	close(image);
 	destroy(&id);
 	for (int i = 0; i < 100 && free_bytes(dir) + MIB < before; i++)
