@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import tempfile
+import time
 
 BLOCK = 4096
 
@@ -74,7 +75,17 @@ def mounted(path, kind):
         finally:
             run("umount", where)
         if kind == "xfs":
+            _wait_for_release(checked)
             run("xfs_repair", "-n", "-f", checked)
+
+
+def _wait_for_release(path):
+    """A container that is being started has a copy of every mount for a moment, and keeps the filesystem going."""
+    end = time.monotonic() + 60
+    while run("losetup", "-j", path):
+        if time.monotonic() > end:
+            raise Failed(f"{path} is still mounted somewhere")
+        time.sleep(0.1)
 
 
 # In a directory of the source and in one of the replica: every file with its digest.
