@@ -23,6 +23,14 @@ def run(*argv, check=True, **more):
     return done.stdout
 
 
+def wait_until(what, condition, timeout=120):
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            raise Failed(f"{what}: did not happen within {timeout} s")
+        time.sleep(0.5)
+
+
 def digest(path):
     """SHA-256 of a file's content."""
     sha = hashlib.sha256()
@@ -75,17 +83,9 @@ def mounted(path, kind):
         finally:
             run("umount", where)
         if kind == "xfs":
-            _wait_for_release(checked)
+            # A container that is being started has a copy of every mount for a moment, and keeps the filesystem going.
+            wait_until(f"the end of all mounts of {checked}", lambda: not run("losetup", "-j", checked), 60)
             run("xfs_repair", "-n", "-f", checked)
-
-
-def _wait_for_release(path):
-    """A container that is being started has a copy of every mount for a moment, and keeps the filesystem going."""
-    end = time.monotonic() + 60
-    while run("losetup", "-j", path):
-        if time.monotonic() > end:
-            raise Failed(f"{path} is still mounted somewhere")
-        time.sleep(0.1)
 
 
 # In a directory of the source and in one of the replica: every file with its digest.

@@ -3,7 +3,6 @@
 
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "harness"))
 
@@ -89,7 +88,7 @@ END
     def stop_load(self):
         self.guest.run("kill -9 $(cat /run/load.pid)", check=False)
         try:
-            self.wait_until("the end of fio, git and stamp", lambda: not self.guest.run(
+            proof.wait_until("the end of fio, git and stamp", lambda: not self.guest.run(
                 "kill -9 $(pidof fio git stamp) 2>/dev/null; sleep 0.1; pidof fio git stamp", check=False).strip(), 300)
         except Failed as e:     # who does not die of that is in the kernel
             blocked = self.guest.run("echo w >/proc/sysrq-trigger; dmesg | tail -n 120", check=False)
@@ -109,7 +108,7 @@ END
         One that begins from here on, of a group or a single volume, brought to the replicas; what was committed of the first.
         """
         for name in volumes:    # not one that is under way already
-            self.wait_until(f"the end of what {name} does", lambda n=name: self.api.volume(n)["progress"]["state"] == "IDLE", 300)
+            proof.wait_until(f"the end of what {name} does", lambda n=name: self.api.volume(n)["progress"]["state"] == "IDLE", 300)
         first, ids = self.api.increment(*volumes)
         for name, increment in ids.items():
             self.replicas[name].wait_for(increment)
@@ -160,13 +159,6 @@ END
         trouble = klog.excerpt(self.guest.run("dmesg").splitlines())
         if trouble:
             raise Failed("the kernel complains:\n" + "\n".join(trouble))
-
-    def wait_until(self, what, condition, timeout=120):
-        end = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > end:
-                raise Failed(f"{what}: did not happen within {timeout} s")
-            time.sleep(0.5)
 
     def close(self):
         if self.guest:

@@ -102,10 +102,10 @@ def overflow(scene):
     end = time.monotonic() + 300
     scene.start_stamps(0)
     while not aborted() - before:
-        scene.wait_until("an export to hold up", exporting, 240)
+        proof.wait_until("an export to hold up", exporting, 240)
         with scene.broker.held_up():    # what is not acknowledged is not released
             time.sleep(10)      # the storage lasts for one or two
-        scene.wait_until("the end of the attempt", lambda: scene.api.volume("raw")["progress"]["state"] == "IDLE", 240)
+        proof.wait_until("the end of the attempt", lambda: scene.api.volume("raw")["progress"]["state"] == "IDLE", 240)
         if time.monotonic() > end:
             raise Failed("no attempt was given up for its overflow")
     scene.prove_raw()
@@ -132,13 +132,13 @@ def wrap(scene, rounds=300):
 def removal(scene):
     """a disk that is pulled is reported, and the other volumes go on"""
     scene.guest.pull("raw")
-    scene.wait_until("the disk's end", lambda: "gone" in scene.guest.run(
+    proof.wait_until("the disk's end", lambda: "gone" in scene.guest.run(
         f"[ -e /sys/block/{VOLUMES['raw'][0]} ] || echo gone"))
     try:
         scene.api.start_increment("raw")
     except Refused:
         pass    # refused at once, or given up later: either will do if it is told
-    scene.wait_until("a report of the loss", lambda: "lastError" in scene.api.volume("raw")["progress"])
+    proof.wait_until("a report of the loss", lambda: "lastError" in scene.api.volume("raw")["progress"])
     scene.start_load()
     scene.prove_under_load()
     scene.prove_quiet()

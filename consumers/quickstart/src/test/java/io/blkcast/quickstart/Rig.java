@@ -211,15 +211,11 @@ final class Rig implements AutoCloseable {
   void awaitVerified() {
     Awaitility.await()
         .atMost(PATIENCE)
-        .untilAsserted(() -> assertThat(verify()).as(() -> text("verify.log")).isZero());
-  }
-
-  private String text(String name) {
-    try {
-      return log(name);
-    } catch (IOException e) {
-      return e.toString();
-    }
+        .untilAsserted(
+            () -> {
+              int status = verify();
+              assertThat(status).as(log("verify.log")).isZero();
+            });
   }
 
   @Override

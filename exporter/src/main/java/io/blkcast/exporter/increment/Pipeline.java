@@ -202,7 +202,7 @@ final class Pipeline {
       item.ready = true;
       return true;
     }
-    if (reading >= readers) {
+    if (reading >= readers || waitingForBudget) {
       return false;
     }
     List<Piece.Data> run = sideBySide();
@@ -257,9 +257,6 @@ final class Pipeline {
       budget.release(grantedBytes - bytes);
       grantedBytes = 0;
       return true;
-    }
-    if (waitingForBudget) {
-      return false;
     }
     waitingForBudget = !budget.acquire(bytes, () -> loop.execute(() -> granted(bytes)));
     return !waitingForBudget;

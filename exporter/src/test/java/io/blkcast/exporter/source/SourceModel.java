@@ -152,7 +152,7 @@ final class SourceModel {
       held.get().released.set(offset / SECTOR, (offset + length) / SECTOR);
       int end = offset + length == now.length ? now.length : (offset + length) / UNIT * UNIT;
       int start = (offset + UNIT - 1) / UNIT * UNIT;
-      if (start < end && rig.source().features().release()) {
+      if (start < end && rig.extended()) {
         held.get().surely.set(start / SECTOR, end / SECTOR);
       }
     }

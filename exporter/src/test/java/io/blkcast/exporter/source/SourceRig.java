@@ -8,6 +8,14 @@ public interface SourceRig extends AutoCloseable {
   /** The source; another object after {@link #restart}. */
   ChangeSource source();
 
+  /**
+   * Whether the source has to release ranges, count epochs and tell figures, as all do but a plain
+   * module. Not to be had from the source: one that forgot it would be excused.
+   */
+  default boolean extended() {
+    return true;
+  }
+
   /** Two volumes, tracked by nobody yet and all zero. */
   List<String> volumes();
 

@@ -33,20 +33,15 @@ final class SparseFile implements AutoCloseable {
   /** Looking for a hole walks over all data before it, on tmpfs page by page. */
   private volatile DataRun known = new DataRun(0, 0, 0);
 
-  /** Data without a hole, as long as none is made. */
-  private final class DataRun {
-    private final long from;
-    private final long end;
-    private final long holesThen;
+  /**
+   * Data without a hole, as long as none is made.
+   *
+   * @param holes how many had been made when it was found
+   */
+  private record DataRun(long from, long end, long holes) {
 
-    DataRun(long from, long end, long holesThen) {
-      this.from = from;
-      this.end = end;
-      this.holesThen = holesThen;
-    }
-
-    boolean isAt(long offset) {
-      return from <= offset && offset < end && holesThen == holes.get();
+    boolean isAt(long offset, long holesNow) {
+      return from <= offset && offset < end && holes == holesNow;
     }
   }
 
@@ -126,22 +121,21 @@ final class SparseFile implements AutoCloseable {
    * holes are unknown, -1 where only a hole follows.
    */
   long nextData(long from) throws IOException {
-    return linux.isEmpty() || known.isAt(from) ? from : linux.get().nextData(from);
+    return linux.isEmpty() || known.isAt(from, holes.get()) ? from : linux.get().nextData(from);
   }
 
   /** First byte after {@code from} that is in a hole, or the file's end; or a byte before that. */
   long nextHole(long from) throws IOException {
-    DataRun run = known;
-    if (run.isAt(from)) {
-      return run.end;
-    }
     if (linux.isEmpty()) {
       return size();
     }
-    long before = holes.get();
-    DataRun found = new DataRun(from, linux.get().nextHole(from), before);
-    known = found;
-    return found.end;
+    long holesNow = holes.get();
+    DataRun run = known;
+    if (!run.isAt(from, holesNow)) {
+      run = new DataRun(from, linux.get().nextHole(from), holesNow);
+      known = run;
+    }
+    return run.end();
   }
 
   /** Makes the range a hole. False where that is not possible here. */

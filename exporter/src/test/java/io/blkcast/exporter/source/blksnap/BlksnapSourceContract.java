@@ -87,6 +87,11 @@ class BlksnapSourceContract extends ChangeSourceContract {
     }
 
     @Override
+    public boolean extended() {
+      return !plain;
+    }
+
+    @Override
     public List<String> volumes() {
       return List.copyOf(devices.keySet());
     }

@@ -43,9 +43,6 @@ final class ContractMain {
 
     @Override
     public void executionFinished(TestIdentifier test, TestExecutionResult result) {
-      if (result.getStatus() == TestExecutionResult.Status.ABORTED) {
-        return; // of a module that cannot do it nothing is expected
-      }
       boolean good = result.getStatus() == TestExecutionResult.Status.SUCCESSFUL;
       if (test.isTest() || !good) {
         String name = test.getLegacyReportingName();
