@@ -70,6 +70,10 @@ public final class IntentFile implements Intent.Store {
       }
       Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
     }
+    // The new name, or its absence, has to outlive a power cut too.
+    try (FileChannel directory = FileChannel.open(file.toAbsolutePath().getParent())) {
+      directory.force(true);
+    }
     current = intent;
   }
 }
