@@ -92,15 +92,17 @@ static bool copy_alloc_pages(struct copy *copy, struct diff_storage *s, unsigned
  * copy_alloc - memory for a copy
  * @area: of what device
  * @unit: first unit
- * @count: units
+ * @wanted: units
+ * @ahead: units more, if there is memory for them
  *
  * The copy is a user of the area.
  *
  * Return: the copy with one reference; NULL if there was no memory for a while.
  */
-struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 count)
+struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 wanted, u32 ahead)
 {
-	unsigned int nr = count * diff_area_unit_pages(area);
+	unsigned int unit_pages = diff_area_unit_pages(area);
+	unsigned int nr = (wanted + ahead) * unit_pages;
 	struct copy *copy = NULL;
 	int tries;
 
@@ -113,7 +115,8 @@ struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 count)
 				continue;
 			copy->nr_pages = 0;
 		}
-		if (copy_alloc_pages(copy, area->storage, nr))
+		if (copy_alloc_pages(copy, area->storage, nr) ||
+		    copy->nr_pages >= wanted * unit_pages)
 			break;
 	}
 	if (!copy)
@@ -122,13 +125,14 @@ struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 count)
 	refcount_set(&copy->ref, 1);
 	copy->area = area;
 	copy->unit = unit;
-	copy->count = count;
+	copy->count = copy->nr_pages / unit_pages;
+	copy->wanted = wanted;
 	copy->stored = 0;
 	copy->written = 0;
 	copy->state = COPY_READING;
 	copy->failed = false;
 	diff_area_get(area);
-	if (copy->nr_pages < nr) {
+	if (copy->count < wanted) {
 		copy_put(copy);
 		return NULL;
 	}

@@ -248,7 +248,11 @@ static void copies_finish(struct diff_area *area, struct list_head *copies)
 			pieces_set_state(area, copy, COPY_READY);
 			continue;
 		}
-		diff_area_corrupt(area, error);
+		/* What need not have been read may be what failed. */
+		if (copy->count > copy->wanted)
+			WRITE_ONCE(area->no_ahead, true);
+		else
+			diff_area_corrupt(area, error);
 		list_del(&copy->link);
 		pieces_drop(area, copy);
 		copy_put(copy);
@@ -263,12 +267,30 @@ static void copies_finish(struct diff_area *area, struct list_head *copies)
 	}
 }
 
-/* A copy of the units up to @last at most, of which the read was begun. */
-static struct copy *copy_begin(struct diff_area *area, u64 unit, u64 last,
+/*
+ * Whether units may be copied that nobody is overwriting yet: some never will be, and
+ * that must not be what a storage overflows by.
+ */
+static bool ahead_allowed(struct diff_area *area)
+{
+	struct diff_storage *s = area->storage;
+
+	return !READ_ONCE(area->no_ahead) &&
+	       READ_ONCE(s->used) + READ_ONCE(s->waiting) < READ_ONCE(s->limit) / 2;
+}
+
+/*
+ * A copy of the units up to @last at most, of which the read was begun. Up to @ahead
+ * they may be read along.
+ */
+static struct copy *copy_begin(struct diff_area *area, u64 unit, u64 last, u64 ahead,
 			       struct list_head *copies)
 {
 	unsigned int unit_bytes = 1U << (area->unit_shift + SECTOR_SHIFT);
-	u32 count = min_t(u64, last - unit + 1, COPY_PAGES_MAX / diff_area_unit_pages(area));
+	u32 most = COPY_PAGES_MAX / diff_area_unit_pages(area);
+	u32 wanted = min_t(u64, last - unit + 1, most);
+	u32 count = ahead > last && ahead_allowed(area) ? min_t(u64, ahead - unit + 1, most) :
+							  wanted;
 	struct diff_storage *s = area->storage;
 	size_t bytes = (size_t)count * unit_bytes;
 	struct copy *copy;
@@ -278,11 +300,13 @@ static struct copy *copy_begin(struct diff_area *area, u64 unit, u64 last,
 	if (ret == -EAGAIN) {
 		/* Nobody shall wait for us while we wait for room. */
 		copies_finish(area, copies);
+		count = wanted;
+		bytes = (size_t)count * unit_bytes;
 		ret = store_reserve(s, area, bytes, true);
 	}
 	if (ret)
 		return ERR_PTR(ret);
-	copy = copy_alloc(area, unit, count);
+	copy = copy_alloc(area, unit, wanted, count - wanted);
 	if (!copy) {
 		ret = -ENOMEM;
 		goto unreserve;
@@ -292,7 +316,7 @@ static struct copy *copy_begin(struct diff_area *area, u64 unit, u64 last,
 		copy_put(copy);
 		goto unreserve;
 	}
-	/* Others may have claimed a part meanwhile. */
+	/* Others may have claimed a part meanwhile, or memory was short. */
 	if (copy->count < count)
 		store_unreserve(s, (size_t)(count - copy->count) * unit_bytes);
 	copy_read_start(copy);
@@ -306,7 +330,7 @@ unreserve:
 static int units_copy(struct diff_area *area, u64 first, u64 last)
 {
 	LIST_HEAD(copies);
-	u64 unit, end, gap, gap_last;
+	u64 unit, end, gap, gap_last, ahead;
 	unsigned int pages = 0;
 	struct copy *copy;
 	int ret = 0;
@@ -314,8 +338,8 @@ static int units_copy(struct diff_area *area, u64 first, u64 last)
 	for (unit = first; unit <= last && !ret; unit = end + 1) {
 		end = min(last, diff_area_chunk_last(area, unit));
 		gap = unit;
-		while (pieces_find_gap(area, &gap, end, &gap_last)) {
-			copy = copy_begin(area, gap, gap_last, &copies);
+		while (pieces_find_gap(area, &gap, end, &gap_last, &ahead)) {
+			copy = copy_begin(area, gap, gap_last, ahead, &copies);
 			if (IS_ERR(copy)) {
 				if (PTR_ERR(copy) == -EBUSY)
 					continue;
@@ -364,10 +388,14 @@ bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count, 
 	if (nowait)
 		return false;
 	begin = ktime_get_ns();
-	ret = units_copy(area, first, last);
-	if (ret)
-		diff_area_corrupt(area, ret);
-	wait_event(area->wait, READ_ONCE(area->error) || !units_busy(area, first, last));
+	do {
+		ret = units_copy(area, first, last);
+		if (ret)
+			diff_area_corrupt(area, ret);
+		wait_event(area->wait, READ_ONCE(area->error) || !units_busy(area, first, last));
+		/* Units that were read along with others are dropped if these cannot be read. */
+	} while (unlikely(READ_ONCE(area->no_ahead)) && !READ_ONCE(area->error) &&
+		 !units_kept(area, first, last));
 	latency_add(&area->tracker->latency, ktime_get_ns() - begin);
 	return true;
 }

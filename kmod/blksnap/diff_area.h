@@ -34,6 +34,7 @@ enum copy_state { COPY_READING, COPY_READY, COPY_SETTLED };
  * @ref: held by who makes or stores it, and by those who read it
  * @unit: first unit
  * @count: units, within one chunk
+ * @wanted: of those, the ones that are overwritten; the rest is read ahead
  * @stored: of those, the ones that were given to a batch
  * @written: of those, the ones whose batch is over
  * @state: under the lock of the shard
@@ -49,6 +50,7 @@ struct copy {
 	refcount_t ref;
 	u64 unit;
 	u32 count;
+	u32 wanted;
 	u32 stored;
 	u32 written;
 	enum copy_state state;
@@ -83,10 +85,14 @@ struct piece {
  * struct shard - pieces of some of the chunks
  * @lock: protects the tree and its pieces
  * @pieces: by unit
+ * @next: unit behind the last that a writer claimed
+ * @claimed: how many it claimed at once
  */
 struct shard {
-	spinlock_t lock; /* the tree and its pieces */
+	spinlock_t lock; /* what follows */
 	struct rb_root pieces;
+	u64 next;
+	u32 claimed;
 };
 
 /**
@@ -114,6 +120,7 @@ struct area_reader {
  * @shards: pieces, by a hash of their chunk
  * @released: ranges of units that need not be kept
  * @releasing: whether there are any
+ * @no_ahead: the source failed to read ahead; only what must be read is, since
  * @release_enabled: a discard on the image releases
  * @wait: for copies that others make, and for readers to end
  * @readers_lock: protects @readers
@@ -135,6 +142,7 @@ struct diff_area {
 	struct shard *shards;
 	struct maple_tree released;
 	bool releasing;
+	bool no_ahead;
 	bool release_enabled;
 	wait_queue_head_t wait;
 	spinlock_t readers_lock; /* readers */
@@ -180,7 +188,8 @@ struct unit_run {
 
 int pieces_init(void);
 void pieces_exit(void);
-bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last);
+bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last,
+		     u64 *ahead_last);
 bool pieces_kept(struct diff_area *area, u64 first, u64 last);
 bool pieces_busy(struct diff_area *area, u64 first, u64 last);
 int pieces_claim(struct diff_area *area, struct copy *copy);
@@ -204,7 +213,7 @@ static inline unsigned int diff_area_unit_pages(const struct diff_area *area)
 }
 
 /* Copies; copy.c. */
-struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 count);
+struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 wanted, u32 ahead);
 void copy_get(struct copy *copy);
 void copy_put(struct copy *copy);
 void copy_read_start(struct copy *copy);

@@ -3,8 +3,8 @@
  * Images: block devices that show a device as it was at the take.
  *
  * A read registers with the area for as long as it lasts, so that no unit it looks
- * for on the source is overwritten meanwhile. In most cases all of it is on the
- * source: then the bio itself goes there. Else it is cut into runs.
+ * for on the source is overwritten meanwhile. In most cases all of it is in one place
+ * of a block device: then the bio itself goes there. Else it is cut into runs.
  *
  * What changes the image - writes, and discards that release - is done by a worker,
  * one by one.
@@ -29,8 +29,9 @@
  * @reader: registered with the area
  * @area: the area
  * @bio: from the user
- * @end_io: of @bio, if @bio itself went to the source
+ * @end_io: of @bio, if @bio itself went to a device
  * @private: likewise
+ * @stored: that is the storage
  * @pending: parts under way
  * @status: first error
  */
@@ -40,6 +41,7 @@ struct image_read {
 	struct bio *bio;
 	bio_end_io_t *end_io;
 	void *private;
+	bool stored;
 	atomic_t pending;
 	blk_status_t status;
 };
@@ -103,13 +105,15 @@ static void read_failed(struct image_read *read, blk_status_t status)
 	cmpxchg(&read->status, BLK_STS_OK, status);
 }
 
-/* The bio itself went to the source. */
+/* The bio itself went to the source or to the storage. */
 static void read_end_whole(struct bio *bio)
 {
 	struct image_read *read = bio->bi_private;
 
 	bio->bi_end_io = read->end_io;
 	bio->bi_private = read->private;
+	if (bio->bi_status && read->stored)
+		diff_area_corrupt(read->area, -EIO);
 	if (READ_ONCE(read->area->error))
 		bio->bi_status = BLK_STS_IOERR;
 	read_free(read);
@@ -231,6 +235,12 @@ static void read_from_file(struct image_read *read, unsigned int skip, unsigned 
 	queue_work(file_read_wq, &fr->work);
 }
 
+/* Runs are where their first unit is. */
+static sector_t sector_in_unit(struct diff_area *area, sector_t sector)
+{
+	return sector & ((1U << area->unit_shift) - 1);
+}
+
 static void read_run(struct image_read *read, struct unit_run *run, sector_t sector,
 		     sector_t end)
 {
@@ -238,8 +248,7 @@ static void read_run(struct image_read *read, struct unit_run *run, sector_t sec
 	sector_t begin = read->bio->bi_iter.bi_sector;
 	unsigned int skip = (sector - begin) << SECTOR_SHIFT;
 	unsigned int bytes = (end - sector) << SECTOR_SHIFT;
-	/* The run's place is that of its first unit. */
-	sector_t in_unit = sector & ((1U << area->unit_shift) - 1);
+	sector_t in_unit = sector_in_unit(area, sector);
 
 	switch (run->place) {
 	case UNIT_SOURCE:
@@ -282,17 +291,30 @@ static void read_cut(struct image_read *read)
 	read_put(read);
 }
 
-/* Whether all of it is on the source, and stays there while we are registered. */
-static bool read_on_source(struct diff_area *area, u64 first, u64 last)
+/*
+ * Whether all of it is on the source, or side by side on a block device that is the
+ * storage, and stays there while we are registered.
+ */
+static bool read_in_one(struct diff_area *area, u64 first, u64 last, struct unit_run *whole)
 {
-	u64 unit, end, gap, gap_last;
+	u64 unit;
 
-	for (unit = first; unit <= last; unit = end + 1) {
-		end = min(last, diff_area_chunk_last(area, unit));
-		gap = unit;
-		if (!pieces_find_gap(area, &gap, end, &gap_last) || gap != unit ||
-		    gap_last != end)
+	for (unit = first; unit <= last; unit = whole->last + 1) {
+		struct unit_run run;
+
+		pieces_lookup(area, unit, min(last, diff_area_chunk_last(area, unit)), &run);
+		if (run.copy)
+			copy_put(run.copy);
+		if (run.place != UNIT_SOURCE &&
+		    (run.place != UNIT_STORAGE || area->storage->file))
 			return false;
+		if (unit == first)
+			*whole = run;
+		else if (run.place != whole->place ||
+			 (run.place == UNIT_STORAGE && run.sector != whole->sector +
+			  ((sector_t)(unit - first) << area->unit_shift)))
+			return false;
+		whole->last = run.last;
 	}
 	return true;
 }
@@ -302,6 +324,7 @@ static void image_read(struct diff_area *area, struct bio *bio)
 	struct image_read *read = mempool_alloc(&read_pool, GFP_NOIO);
 	u64 first = bio->bi_iter.bi_sector >> area->unit_shift;
 	u64 last = (bio_end_sector(bio) - 1) >> area->unit_shift;
+	struct unit_run whole;
 
 	diff_area_get(area);
 	read->area = area;
@@ -311,15 +334,21 @@ static void image_read(struct diff_area *area, struct bio *bio)
 	read->status = BLK_STS_OK;
 	atomic_set(&read->pending, 1);
 	diff_area_reader_add(area, &read->reader);
-	if (!read_on_source(area, first, last)) {
+	if (!read_in_one(area, first, last, &whole)) {
 		read_cut(read);
 		return;
 	}
 	read->end_io = bio->bi_end_io;
 	read->private = bio->bi_private;
+	read->stored = whole.place == UNIT_STORAGE;
 	bio->bi_end_io = read_end_whole;
 	bio->bi_private = read;
-	bio_set_dev(bio, area->bdev);
+	if (read->stored) {
+		bio->bi_iter.bi_sector = whole.sector + sector_in_unit(area, bio->bi_iter.bi_sector);
+		bio_set_dev(bio, area->storage->bdev.bdev);
+	} else {
+		bio_set_dev(bio, area->bdev);
+	}
 	submit_bio_noacct(bio);
 }
 
@@ -396,7 +425,7 @@ static int image_write_part(struct diff_area *area, struct bio *bio, sector_t se
 	if (ret)
 		return ret;
 	ret = -ENOMEM;
-	copy = copy_alloc(area, first, count);
+	copy = copy_alloc(area, first, count, 0);
 	if (!copy)
 		goto unreserve;
 	ret = 0;

@@ -219,16 +219,31 @@ static int released_add(struct diff_area *area, u64 first, u64 last)
  * For writers.
  */
 
+/*
+ * A writer that goes on where units were claimed last is going to claim the next ones
+ * too: those of now and twice as many as then, up to the end of the chunk or of what is
+ * not kept.
+ */
+static u64 shard_ahead(struct diff_area *area, struct shard *sh, u64 unit, u64 gap_end)
+{
+	u64 end = min3(gap_end, diff_area_chunk_last(area, unit),
+		       (u64)(area->capacity - 1) >> area->unit_shift);
+
+	return unit == sh->next ? min(end, unit + 2 * sh->claimed) : unit;
+}
+
 /**
  * pieces_find_gap - look for units that would have to be kept
  * @area: the area
  * @first: where to begin; then the first unit of the gap
  * @last: where to end, in the same chunk
  * @gap_last: last unit of the gap
+ * @ahead_last: the same, or a unit behind it up to which it pays to keep all at once
  *
  * Return: whether there is one.
  */
-bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last)
+bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last,
+		     u64 *ahead_last)
 {
 	struct shard *sh = shard_of(area, last);
 	u64 unit = *first, end;
@@ -251,7 +266,9 @@ bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last
 			continue;
 		}
 		*first = unit;
-		*gap_last = min3(last, end, p ? p->unit - 1 : last);
+		end = min(end, p ? p->unit - 1 : U64_MAX);
+		*gap_last = min(last, end);
+		*ahead_last = max(*gap_last, shard_ahead(area, sh, unit, end));
 		found = true;
 		break;
 	}
@@ -343,6 +360,8 @@ int pieces_claim(struct diff_area *area, struct copy *copy)
 	piece->count = copy->count;
 	piece->copy = copy;
 	shard_insert(sh, piece);
+	sh->next = copy->unit + copy->count;
+	sh->claimed = copy->count;
 	spin_unlock(&sh->lock);
 	return 0;
 }

@@ -31,13 +31,16 @@ for work in "write 4k" "randwrite 4k" "write 1m"; do
 	attach $source
 	# shellcheck disable=SC2086
 	report "$work, tracked" "$(rate $source $work)" "$base"
-	for where in $storage "$(storage_dir)"; do
-		id=$(snapshot $((size * 2)) "$where" $source)
-		# shellcheck disable=SC2086
-		report "$work, first overwrite, storage ${where%.*}" "$(rate $source $work)" "$base"
-		# shellcheck disable=SC2086
-		report "$work, again" "$(rate $source $work)" "$base"
-		try blksnapctl destroy "$id"
+	for shift in 12 16; do
+		echo $shift >/sys/module/blksnap/parameters/copy_unit_shift
+		for where in $storage "$(storage_dir)"; do
+			id=$(snapshot $((size * 4)) "$where" $source)
+			# shellcheck disable=SC2086
+			report "$work, first overwrite, unit 2^$shift, ${where%.*}" "$(rate $source $work)" "$base"
+			# shellcheck disable=SC2086
+			report "$work, again" "$(rate $source $work)" "$base"
+			try blksnapctl destroy "$id"
+		done
 	done
 	try blksnapctl detach $source
 done

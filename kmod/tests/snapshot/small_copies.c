@@ -10,6 +10,7 @@
 #include "source.h"
 
 static struct source source;
+static uint64_t waits_in_a_row;
 
 static struct blksnap_device_stat figures(void)
 {
@@ -22,6 +23,32 @@ static struct blksnap_device_stat figures(void)
 static uint64_t copied(void)
 {
 	return figures().copied_bytes;
+}
+
+/*
+ * Writes of a unit each, one behind the other, from the beginning of a chunk of which
+ * one unit is kept: few of them wait for a copy, and what is copied is what they are
+ * going to overwrite.
+ */
+static void go_on(uint64_t chunk)
+{
+	struct blksnap_device_stat before = figures(), middle, after;
+
+	for (int i = 0; i < 32; i++)
+		seed_write(source.fd, 4096, chunk + i * 4096, 6);
+	middle = figures();
+	check(middle.waited_writes - before.waited_writes <= 6, "%llu of 32 writes in a row waited",
+	      (unsigned long long)(middle.waited_writes - before.waited_writes));
+	check(middle.copied_bytes - before.copied_bytes <= 3 * 32 * 4096,
+	      "%llu bytes copied for 32 writes in a row",
+	      (unsigned long long)(middle.copied_bytes - before.copied_bytes));
+	for (int i = 32; i < 64; i++)
+		seed_write(source.fd, 4096, chunk + i * 4096, 6);
+	after = figures();
+	check(after.copied_bytes - before.copied_bytes == 63 * 4096,
+	      "%llu bytes copied of a chunk of which one unit was kept",
+	      (unsigned long long)(after.copied_bytes - before.copied_bytes));
+	waits_in_a_row = after.waited_writes - before.waited_writes;
 }
 
 int main(void)
@@ -63,17 +90,19 @@ int main(void)
 	check(copied() == 131 * 4096 + 65536 - 8192, "%llu bytes copied",
 	      (unsigned long long)copied());
 
+	go_on(30 * MIB);
 	seed_check(image, source.size, 0, 1);
 	after = figures();
-	check(after.writes - before.writes == 128 + 128 + 3, "%llu writes counted",
+	check(after.writes - before.writes == 128 + 128 + 3 + 64, "%llu writes counted",
 	      (unsigned long long)(after.writes - before.writes));
-	check(after.written_bytes == 256 * 4096 + 512 + 1024 + 65536, "%llu bytes written counted",
+	check(after.written_bytes == (256 + 64) * 4096 + 512 + 1024 + 65536, "%llu bytes written counted",
 	      (unsigned long long)after.written_bytes);
-	check(after.changed_blocks == 128 + 1 + 2, "%llu blocks changed",
+	check(after.changed_blocks == 128 + 1 + 2 + 3, "%llu blocks changed",
 	      (unsigned long long)after.changed_blocks);
 	for (int i = 0; i < BLKSNAP_LATENCY_BUCKETS; i++)
 		waits += after.latency[i] - before.latency[i];
-	check(waits == after.waited_writes - before.waited_writes && waits == 128 + 3,
+	check(waits == after.waited_writes - before.waited_writes &&
+	      waits == 128 + 3 + waits_in_a_row,
 	      "%llu waits in the histogram, %llu writes waited", (unsigned long long)waits,
 	      (unsigned long long)(after.waited_writes - before.waited_writes));
 	want(image_error(source.fd), 0);
