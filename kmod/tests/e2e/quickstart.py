@@ -4,6 +4,7 @@ The README's quick start on a server, in a VM whose root is that of this host, w
 every block of commands under that heading is run as it stands there.
 """
 
+import contextlib
 import os
 import re
 
@@ -33,13 +34,13 @@ touch /root.vm{app.ROOT}/consumers/quickstart/target/blkcast.built   # by Maven,
 """
 
 
-def blocks():
-    """The commands under the heading, a text for each fenced block of shell."""
-    with open(os.path.join(app.ROOT, "README.md")) as f:
-        section = f.read().partition(HEADING + "\n")[2].partition("\n## ")[0]
+def blocks(document, heading):
+    """The commands under the heading of a document, a text for each fenced block of shell."""
+    with open(os.path.join(app.ROOT, document)) as f:
+        section = f.read().partition(heading + "\n")[2].partition("\n## ")[0]
     found = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     if not found:
-        raise Failed(f"no commands under '{HEADING}' in the README")
+        raise Failed(f"no commands under '{heading}' in {document}")
     return found
 
 
@@ -63,10 +64,9 @@ cat $out
 exit $status"""
 
 
-def run(kernel, archive, directory, log):
-    """Runs all of it; what the commands printed."""
-    directory = os.path.join(directory, "quickstart")
-    os.makedirs(directory)
+@contextlib.contextmanager
+def server(kernel, archive, directory, log):
+    """The VM, with a disk of random bytes and a broker under the README's name."""
     broker = host.Broker(directory, log, f"{BROKER}:9092")
     disk = os.path.join(directory, "disk")
     with open(disk, "wb") as f:
@@ -75,16 +75,21 @@ def run(kernel, archive, directory, log):
     try:
         broker.start()
         guest = Guest(kernel, archive, {"db01": disk}, {}, directory, log, 3072, {f"{BROKER_ADDRESS}:9092": broker.vm}, share=True)
-        # The VM's own modules would stand in for those that the commands install.
-        guest.run("rmmod blksnap && rmmod blkfilter")
         guest.run(ROOT)
-        output = ""
-        for block in blocks():
-            output += guest.run(_as_root(block), 900)
-        log.write(output.encode())
-        guest.run(f"cmp {DEVICE} /root.vm{REPLICA}")
-        return output
+        yield guest
     finally:
         if guest:
             guest.cut()
         broker.kill()
+
+
+def run(kernel, archive, directory, log):
+    """Runs all of it."""
+    directory = os.path.join(directory, "quickstart")
+    os.makedirs(directory)
+    with server(kernel, archive, directory, log) as guest:
+        # The VM's own modules would stand in for those that the commands install.
+        guest.run("rmmod blksnap && rmmod blkfilter")
+        for block in blocks("README.md", HEADING):
+            log.write(guest.run(_as_root(block), 900).encode())
+        guest.run(f"cmp {DEVICE} /root.vm{REPLICA}")

@@ -64,7 +64,7 @@ def main():
         if name not in STEPS:
             sys.exit(f"error: no step {name}; there are {', '.join(STEPS)}")
     first = [n for n in names if n in ("contract", "server", "baseline")]
-    last = [n for n in names if n in ("removal", "power", "quickstart")]
+    last = [n for n in names if n in ("removal", "power", "quickstart", "service")]
     names = first + [n for n in names if n in repeated] * options.rounds + last
     report = Report()
     with tempfile.TemporaryDirectory(prefix="blkcast-e2e-") as directory, open(log_path, "wb", buffering=0) as log:

@@ -5,6 +5,7 @@ import time
 
 import proof
 import quickstart as readme
+import service as unit
 from host import Refused
 from proof import Failed
 from scene import MOUNTED, TESTS_JAVA, VOLUMES
@@ -169,5 +170,11 @@ def quickstart(scene):
     readme.run(scene.kernel, scene.archive, scene.directory, scene.log)
 
 
+def service(scene):
+    """the unit runs the exporter under systemd: READY, increments, restarted after kill -9 without loss, a clean stop"""
+    scene.guest.cut()
+    unit.run(scene.kernel, scene.archive, scene.directory, scene.log)
+
+
 STEPS = {step.__name__: step for step in (contract, server, baseline, load, kill, broker, overflow, wrap, removal, power,
-                                  quickstart)}
+                                  quickstart, service)}
