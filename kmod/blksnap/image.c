@@ -325,6 +325,7 @@ static void image_read(struct diff_area *area, struct bio *bio)
 	u64 first = bio->bi_iter.bi_sector >> area->unit_shift;
 	u64 last = (bio_end_sector(bio) - 1) >> area->unit_shift;
 	struct unit_run whole;
+	sector_t sector;
 
 	diff_area_get(area);
 	read->area = area;
@@ -344,7 +345,8 @@ static void image_read(struct diff_area *area, struct bio *bio)
 	bio->bi_end_io = read_end_whole;
 	bio->bi_private = read;
 	if (read->stored) {
-		bio->bi_iter.bi_sector = whole.sector + sector_in_unit(area, bio->bi_iter.bi_sector);
+		sector = bio->bi_iter.bi_sector;
+		bio->bi_iter.bi_sector = whole.sector + sector_in_unit(area, sector);
 		bio_set_dev(bio, area->storage->bdev.bdev);
 	} else {
 		bio_set_dev(bio, area->bdev);
