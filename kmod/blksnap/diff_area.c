@@ -289,8 +289,7 @@ static struct copy *copy_begin(struct diff_area *area, u64 unit, u64 last, u64 a
 	unsigned int unit_bytes = 1U << (area->unit_shift + SECTOR_SHIFT);
 	u32 most = COPY_PAGES_MAX / diff_area_unit_pages(area);
 	u32 wanted = min_t(u64, last - unit + 1, most);
-	u32 count = ahead > last && ahead_allowed(area) ? min_t(u64, ahead - unit + 1, most) :
-							  wanted;
+	u32 count = ahead_allowed(area) ? min_t(u64, ahead - unit + 1, most) : wanted;
 	struct diff_storage *s = area->storage;
 	size_t bytes = (size_t)count * unit_bytes;
 	struct copy *copy;

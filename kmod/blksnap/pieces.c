@@ -220,16 +220,17 @@ static int released_add(struct diff_area *area, u64 first, u64 last)
  */
 
 /*
- * A writer that goes on where units were claimed last is going to claim the next ones
- * too: those of now and twice as many as then, up to the end of the chunk or of what is
- * not kept.
+ * The last unit that it pays to claim along with @unit: a writer that goes on where units
+ * were claimed last is going to want those behind too. Twice as many as then, up to the
+ * end of the chunk, of the device, or of what is not kept.
  */
 static u64 shard_ahead(struct diff_area *area, struct shard *sh, u64 unit, u64 gap_end)
 {
-	u64 end = min3(gap_end, diff_area_chunk_last(area, unit),
-		       (u64)(area->capacity - 1) >> area->unit_shift);
-
-	return unit == sh->next ? min(end, unit + 2 * sh->claimed) : unit;
+	if (unit != sh->next)
+		return unit;
+	return min(min3(gap_end, diff_area_chunk_last(area, unit),
+			(u64)(area->capacity - 1) >> area->unit_shift),
+		   unit + 2 * sh->claimed);
 }
 
 /**

@@ -7,6 +7,7 @@ every block of commands under that heading is run as it stands there.
 import contextlib
 import os
 import re
+import tempfile
 
 import app
 import host
@@ -66,7 +67,8 @@ exit $status"""
 
 @contextlib.contextmanager
 def server(kernel, archive, directory, log):
-    """The VM, with a disk of random bytes and a broker under the README's name."""
+    """The VM, with a disk of random bytes and a broker under the README's name; what they need is kept in the directory."""
+    directory = tempfile.mkdtemp(dir=directory)
     broker = host.Broker(directory, log, f"{BROKER}:9092")
     disk = os.path.join(directory, "disk")
     with open(disk, "wb") as f:
@@ -85,8 +87,6 @@ def server(kernel, archive, directory, log):
 
 def run(kernel, archive, directory, log):
     """Runs all of it."""
-    directory = os.path.join(directory, "quickstart")
-    os.makedirs(directory)
     with server(kernel, archive, directory, log) as guest:
         # The VM's own modules would stand in for those that the commands install.
         guest.run("rmmod blksnap && rmmod blkfilter")

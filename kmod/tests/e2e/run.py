@@ -51,7 +51,8 @@ def run_steps(scene, names, report):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", default="6.12", help="6.1 or 6.12")
-    parser.add_argument("--steps", default=" ".join(STEPS), help="which, in their order; all but contract and server need baseline before")
+    parser.add_argument("--steps", default=" ".join(STEPS),
+                        help="which, in their order; all but contract, server, quickstart and service need baseline before")
     parser.add_argument("--rounds", type=int, default=1, help="how often load, kill, broker, overflow and wrap are repeated")
     options = parser.parse_args()
     if os.geteuid():

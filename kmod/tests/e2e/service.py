@@ -64,8 +64,6 @@ def run(kernel, archive, directory, log):
     """Installs the service and tries it."""
     if not os.path.exists("/lib/systemd/systemd"):
         raise Failed("no systemd on this host: apt-get install systemd")
-    directory = os.path.join(directory, "service")
-    os.makedirs(directory)
     with quickstart.server(kernel, archive, directory, log) as guest:
         if not os.path.exists("/usr/bin/java"):
             guest.run(f"ln -s {shutil.which('java')} /root.vm/usr/bin/java")
