@@ -260,8 +260,10 @@ static void copies_finish(struct diff_area *area, struct list_head *copies)
 	}
 	list_for_each_entry_safe(copy, next, copies, link) {
 		list_del(&copy->link);
-		diff_area_readers_wait(area, copy->unit, copy->unit + copy->count - 1);
-		pieces_set_state(area, copy, COPY_SETTLED);
+		if (unlikely(copy->state != COPY_SETTLED)) {
+			diff_area_readers_wait(area, copy->unit, copy->unit + copy->count - 1);
+			pieces_set_state(area, copy, COPY_SETTLED);
+		}
 		atomic64_add((u64)copy->count << area->unit_shift, &area->copied);
 		store_queue(area->storage, copy);
 	}
@@ -337,7 +339,7 @@ static int units_copy(struct diff_area *area, u64 first, u64 last)
 	for (unit = first; unit <= last && !ret; unit = end + 1) {
 		end = min(last, diff_area_chunk_last(area, unit));
 		gap = unit;
-		while (pieces_find_gap(area, &gap, end, &gap_last, &ahead)) {
+		while (gap <= end && pieces_find_gap(area, &gap, end, &gap_last, &ahead)) {
 			copy = copy_begin(area, gap, gap_last, ahead, &copies);
 			if (IS_ERR(copy)) {
 				if (PTR_ERR(copy) == -EBUSY)
@@ -345,6 +347,7 @@ static int units_copy(struct diff_area *area, u64 first, u64 last)
 				ret = PTR_ERR(copy);
 				break;
 			}
+			gap = copy->unit + copy->count;
 			pages += copy->nr_pages;
 			if (pages >= WINDOW_PAGES) {
 				copies_finish(area, &copies);

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include "diff_area.h"
 #include "diff_storage.h"
+#include "tracker.h"
 
 static struct kmem_cache *piece_cache;
 
@@ -190,29 +191,40 @@ static sector_t range_unreleased(struct diff_area *area, u64 first, u64 last)
 	return sectors;
 }
 
-/* Adds to what is released, as one range with what adjoins. */
-static int released_add(struct diff_area *area, u64 first, u64 last)
+/* Adds to what is released, as one range with what adjoins; that is where they are put. */
+static int released_add(struct diff_area *area, u64 *first, u64 *last)
 {
-	sector_t fresh = range_unreleased(area, first, last);
+	sector_t fresh = range_unreleased(area, *first, *last);
 	u64 end;
 	int ret;
 
-	if (first) {
-		MA_STATE(before, &area->released, first - 1, first - 1);
+	if (*first) {
+		MA_STATE(before, &area->released, *first - 1, *first - 1);
 
 		rcu_read_lock();
 		if (mas_walk(&before))
-			first = before.index;
+			*first = before.index;
 		rcu_read_unlock();
 	}
-	if (unit_released(area, last + 1, &end))
-		last = end;
+	if (unit_released(area, *last + 1, &end))
+		*last = end;
 	WRITE_ONCE(area->releasing, true);
-	ret = mtree_store_range(&area->released, first, last, xa_mk_value(1),
+	ret = mtree_store_range(&area->released, *first, *last, xa_mk_value(1),
 				GFP_NOIO | __GFP_NOWARN);
 	if (!ret)
 		atomic64_add(fresh, &area->released_sectors);
 	return ret;
+}
+
+/* The largest range is what the tracker is to know. */
+static void released_tell(struct diff_area *area, u64 first, u64 last)
+{
+	const struct released *most = &area->tracker->released;
+	sector_t sector = first << area->unit_shift;
+	sector_t end = min((sector_t)(last + 1) << area->unit_shift, area->capacity);
+
+	if (end - sector > most->end - most->sector)
+		tracker_set_released(area->tracker, sector, end);
 }
 
 /*
@@ -367,11 +379,20 @@ int pieces_claim(struct diff_area *area, struct copy *copy)
 	return 0;
 }
 
+/**
+ * pieces_set_state - say what has become of a copy
+ * @area: the area
+ * @copy: the copy
+ * @state: READY becomes SETTLED at once if nobody reads the image
+ */
 void pieces_set_state(struct diff_area *area, struct copy *copy, enum copy_state state)
 {
 	struct shard *sh = shard_of(area, copy->unit);
 
 	spin_lock(&sh->lock);
+	/* Who is going to read the image registers before coming here, and finds the copy. */
+	if (state == COPY_READY && list_empty(&area->readers))
+		state = COPY_SETTLED;
 	copy->state = state;
 	spin_unlock(&sh->lock);
 	if (wq_has_sleeper(&area->wait))
@@ -613,16 +634,18 @@ static struct piece *range_remove(struct diff_area *area, u64 first, u64 last, i
  */
 int pieces_release(struct diff_area *area, u64 first, u64 last)
 {
+	u64 range_first = first, range_last = last;
 	struct piece *removed;
 	int ret;
 
-	ret = released_add(area, first, last);
+	ret = released_add(area, &range_first, &range_last);
 	if (ret)
 		return ret;
 	/* What is left for want of memory is not read, and goes with the area. */
 	removed = range_remove(area, first, last, &ret);
 	diff_area_readers_wait(area, first, last);
 	pieces_discard(area, removed);
+	released_tell(area, range_first, range_last);
 	return 0;
 }
 

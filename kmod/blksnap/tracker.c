@@ -88,6 +88,7 @@ static struct tracker *tracker_alloc(struct block_device *bdev)
 		return NULL;
 	kref_init(&t->kref);
 	mutex_init(&t->lock);
+	seqcount_init(&t->released.seq);
 	INIT_DELAYED_WORK(&t->free_work, tracker_free);
 	if (gate_init(&t->gate))
 		goto free;
@@ -274,6 +275,39 @@ static bool tracker_copy(struct tracker *t, sector_t sector, sector_t count, boo
 	return ok;
 }
 
+/**
+ * tracker_set_released - let writes to a range go on without a look at what is kept
+ * @t: the tracker
+ * @sector: first sector
+ * @end: the sector behind; 0 for no range
+ *
+ * One task at a time. The range replaces the one before.
+ */
+void tracker_set_released(struct tracker *t, sector_t sector, sector_t end)
+{
+	struct released *r = &t->released;
+
+	preempt_disable();
+	write_seqcount_begin(&r->seq);
+	r->sector = sector;
+	r->end = end;
+	write_seqcount_end(&r->seq);
+	preempt_enable();
+}
+
+/* Who finds it being changed goes the long way. */
+static __always_inline bool tracker_released(struct tracker *t, sector_t sector, sector_t end)
+{
+	const struct released *r = &t->released;
+	unsigned int seq;
+
+	if (end > READ_ONCE(r->end))
+		return false;
+	seq = raw_read_seqcount(&r->seq);
+	return !(seq & 1) && sector >= READ_ONCE(r->sector) && end <= READ_ONCE(r->end) &&
+	       !read_seqcount_retry(&r->seq, seq);
+}
+
 /* What lies beyond the map is new: there is nothing of it in any snapshot. */
 static void tracker_mark(struct tracker *t, sector_t sector, sector_t count)
 {
@@ -299,7 +333,10 @@ static noinline bool tracker_submit_any(struct blkfilter *flt, struct bio *bio, 
 
 	if (!inside && !gate_enter(&t->gate) && !gate_enter_slow(&t->gate, nowait))
 		goto again;
-	if (rcu_access_pointer(t->area) && !tracker_copy(t, sector, count, nowait))
+	/* Who is inside has looked for that. */
+	if (rcu_access_pointer(t->area) &&
+	    (inside || !tracker_released(t, sector, sector + count)) &&
+	    !tracker_copy(t, sector, count, nowait))
 		goto leave;
 	if (t->async && !inflight_begin(t, bio))
 		goto leave;
@@ -326,7 +363,7 @@ static bool tracker_submit_bio(struct blkfilter *flt, struct bio *bio)
 {
 	struct tracker *t = to_tracker(flt);
 	sector_t count = bio_sectors(bio);
-	sector_t sector, last;
+	sector_t sector, end;
 	struct cbt_map *map;
 
 	/* A flush without data changes nothing. */
@@ -335,13 +372,13 @@ static bool tracker_submit_bio(struct blkfilter *flt, struct bio *bio)
 	if (unlikely(READ_ONCE(t->special) || !gate_enter(&t->gate)))
 		return tracker_submit_any(flt, bio, false);
 	sector = blkfilter_bio_sector(flt, bio);
-	last = sector + count - 1;
+	end = sector + count;
 	map = t->map;
-	if (unlikely(rcu_access_pointer(t->area) || last >= map->capacity ||
-		     bdev_nr_sectors(flt->bdev) != map->capacity))
+	if (unlikely(end > map->capacity || bdev_nr_sectors(flt->bdev) != map->capacity ||
+		     (rcu_access_pointer(t->area) && !tracker_released(t, sector, end))))
 		return tracker_submit_any(flt, bio, true);
 	gate_count(&t->gate, count);
-	cbt_map_mark(map, sector, last);
+	cbt_map_mark(map, sector, end - 1);
 	blkfilter_pass(flt, bio);
 	gate_leave(&t->gate);
 	return true;

@@ -6,6 +6,7 @@
 #include <linux/kref.h>
 #include <linux/mempool.h>
 #include <linux/mutex.h>
+#include <linux/seqlock.h>
 #include <linux/srcu.h>
 #include <linux/workqueue.h>
 #include "cbt_map.h"
@@ -16,6 +17,20 @@ struct diff_area;
 struct snapshot;
 
 /**
+ * struct released - the largest range of a device that its image has released
+ * @seq: odd while it is being changed
+ * @sector: first sector
+ * @end: the sector behind; 0 for no range
+ *
+ * Writes to it need no look at what is kept.
+ */
+struct released {
+	seqcount_t seq;
+	sector_t sector;
+	sector_t end;
+};
+
+/**
  * struct tracker - the filter on one device
  * @flt: attached to the device
  * @kref: held by the attachment, and by the snapshot that the device is in
@@ -23,6 +38,7 @@ struct snapshot;
  * @map: change map; another one takes its place with the gate closed and @lock held
  * @area: where overwritten data is kept while a snapshot is held, or NULL
  * @area_srcu: those who use @area
+ * @released: of @area; none from the take on
  * @async: the driver may complete writes after it has returned, and has no
  *	queue that could be drained
  * @special: more is to be done for a write than to mark it: @async, or a @threshold
@@ -45,6 +61,7 @@ struct tracker {
 	struct cbt_map *map;
 	struct diff_area __rcu *area;
 	struct srcu_struct area_srcu;
+	struct released released;
 	bool async;
 	bool special;
 	mempool_t inflight;
@@ -67,6 +84,7 @@ struct tracker *tracker_get(struct tracker *t);
 void tracker_put(struct tracker *t);
 void tracker_tell_size(struct tracker *t);
 void tracker_check_threshold(struct tracker *t);
+void tracker_set_released(struct tracker *t, sector_t sector, sector_t end);
 void tracker_totals(struct tracker *t, u64 *writes, u64 *sectors);
 
 /* Control commands of the filter. */

@@ -84,6 +84,14 @@ int main(void)
 	check(figures().waited_writes == before.waited_writes, "a write to a released range waited");
 	check(figures().writes > before.writes, "writes are not counted");
 
+	/* Of a write across the edge of a range, what lies outside is copied. */
+	seed_write(source.fd, 8192, 12 * MIB - 4096, 4);
+	seed_write(source.fd, 8192, 8 * MIB - 4096, 4);
+	check(figures().copied_bytes == before.copied_bytes + 4096,
+	      "%llu bytes copied beside a released range, of which half was kept already",
+	      (unsigned long long)(figures().copied_bytes - before.copied_bytes));
+	before = figures();
+
 	unreadable(0, 4 * MIB);
 	unreadable(8 * MIB, 4 * MIB);
 	seed_check(image, 4 * MIB, 4 * MIB, 1);
@@ -111,6 +119,18 @@ int main(void)
 	close(image);
 	destroy(&id);
 	seed_check(source.fd, 4 * MIB, 8 * MIB, 4);
+
+	/* What one image has released the next one keeps. */
+	seed_write(source.fd, source.size, 0, 6);
+	id = take_one("/tmp", LIMIT, &source);
+	image = image_open(source.fd, O_RDONLY | O_DIRECT);
+	seed_write(source.fd, 4 * MIB, 8 * MIB, 7);
+	check(figures().copied_bytes == 4 * MIB, "%llu bytes copied of 4 MiB overwritten under the next snapshot",
+	      (unsigned long long)figures().copied_bytes);
+	seed_check(image, source.size, 0, 6);
+	want(image_error(source.fd), 0);
+	close(image);
+	destroy(&id);
 	source_close(&source);
 	return 0;
 }
