@@ -9,6 +9,7 @@
 #   make e2e-bench ...		what an export costs in the VM, as ratios
 #   make vm KERNEL=...		a shell in the VM
 #   make sanitizer-kernel	builds the kernel with KASAN, lockdep, kmemleak ...
+#   make patched-kernel	builds one with patches/, for KERNEL=patched; uml-kernel the same as User-Mode Linux, for KERNEL=uml
 #   SEED=N STEPS=N		for the random tests
 #   SANITIZER_KERNEL=<tarball or directory>	a ready one
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which kernel to boot: a Debian series that is installed, the sanitizer kernel, or User-Mode Linux with the patches."""
+"""Which kernel to boot: a Debian series that is installed, the sanitizer kernel, or one with the patches."""
 
 import glob
 import os
@@ -15,7 +15,7 @@ class Missing(Exception):
 
 @dataclass
 class Kernel:
-    name: str           # as asked for: 6.1, 6.12, sanitizer, uml
+    name: str           # as asked for: 6.1, 6.12, sanitizer, uml, patched
     release: str
     image: str          # the bzImage, or the program
     modules: str        # the directory with modules.dep
@@ -73,23 +73,25 @@ def _sanitizer(ready, build):
                   os.path.join(directory, "kdir"), 3, 2560)
 
 
-def _uml(build):
-    directory = os.path.join(build, "uml-kernel")
-    image = os.path.join(directory, "linux")
-    if not os.access(image, os.X_OK):
-        raise Missing(f"no {image}: `make -C kmod uml-kernel` builds it (needs linux-source-6.12)")
+def _patched(name, build, image, memory):
+    directory = os.path.join(build, f"{name}-kernel")
+    image = os.path.join(directory, image)
+    if not os.path.exists(image):
+        raise Missing(f"no {image}: `make -C kmod {name}-kernel` builds it (needs linux-source-6.12)")
     with open(os.path.join(directory, "kdir", "include", "config", "kernel.release")) as f:
         release = f.read().strip()
-    os.environ["ARCH"] = "um"       # for building modules
-    return Kernel("uml", release, image, os.path.join(directory, "modules"), os.path.join(directory, "kdir"), 1, 1024)
+    return Kernel(name, release, image, os.path.join(directory, "modules"), os.path.join(directory, "kdir"), 1, memory)
 
 
 def find(name, ready, build):
     """The kernel called name; ready and build say where a sanitizer kernel may be."""
     if name == "uml":
-        return _uml(build)
+        os.environ["ARCH"] = "um"       # for building modules
+        return _patched(name, build, "linux", 1024)
+    if name == "patched":
+        return _patched(name, build, "vmlinuz", 1536)
     if name == "sanitizer":
         return _sanitizer(ready, build)
     if not re.fullmatch(r"\d+\.\d+", name):
-        raise Missing(f"KERNEL={name}: expected a series like 6.1 or 6.12, sanitizer or uml")
+        raise Missing(f"KERNEL={name}: expected a series like 6.1 or 6.12, sanitizer, uml or patched")
     return _debian(name)
