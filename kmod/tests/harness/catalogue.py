@@ -11,6 +11,8 @@ NOT_GROUPS = {"bench", "guest", "harness", "lib", "modules", "progs", "selftest"
 DEFAULT_TIMEOUT_S = 60
 FAULTS = 27             # known ones of the series; a test that shows one absent names it: `fault 7: ...`
 
+ALL_KERNELS = ["all"]
+
 
 @dataclass
 class Test:
@@ -18,8 +20,8 @@ class Test:
     path: str           # the source
     about: str          # what it checks, in one line
     timeout: int        # seconds, on a kernel without sanitizers
-    long: bool
-    kernels: list       # empty: all
+    long: list          # kernels on which it is for `check-long`
+    kernels: list
     needs: list         # commands of the host that are not in every VM
 
     def program(self):
@@ -55,9 +57,10 @@ def _read(path, name):
         raise SystemExit(f"{path}: the first comment has to say in one line what the test checks")
     timeout = [int(m.group(1)) for m in (re.fullmatch(r"timeout: (\d+)", line) for line in head) if m]
     kernels = [m.group(1).split() for m in (re.fullmatch(r"kernels: (.+)", line) for line in head) if m]
+    long = [ALL_KERNELS if line == "long" else line.split()[1:] for line in head if re.fullmatch(r"long(: .+)?", line)]
     needs = [m.group(1).split() for m in (re.fullmatch(r"needs: (.+)", line) for line in head) if m]
-    return Test(name, path, head[0], timeout[0] if timeout else DEFAULT_TIMEOUT_S, "long" in head,
-                kernels[0] if kernels else [], needs[0] if needs else [])
+    return Test(name, path, head[0], timeout[0] if timeout else DEFAULT_TIMEOUT_S, long[0] if long else [],
+                kernels[0] if kernels else ALL_KERNELS, needs[0] if needs else [])
 
 
 def read(directory, groups=None):
@@ -78,7 +81,10 @@ def faults_without_test(tests):
 
 def choose(tests, patterns, kernel, long):
     """Those that patterns name; without a pattern the ones that are not long, or only those with long."""
-    chosen = [t for t in tests if not t.kernels or kernel in t.kernels]
+    def listed(kernels):
+        return kernels == ALL_KERNELS or kernel in kernels
+
+    chosen = [t for t in tests if listed(t.kernels)]
     if patterns:
         return [t for t in chosen if any(fnmatch.fnmatch(t.name, p) or fnmatch.fnmatch(t.name, p + "/*") for p in patterns)]
-    return [t for t in chosen if t.long == long]
+    return [t for t in chosen if listed(t.long) == long]

@@ -224,7 +224,7 @@ def main():
     tests = catalogue.read(build.TESTS, {"selftest"} if options.selftest else {"bench"} if options.bench else None)
     if options.list:
         for test in tests:
-            print(f"{test.name}: {test.about}" + (" (long)" if test.long else ""))
+            print(f"{test.name}: {test.about}" + (f" (long: {' '.join(test.long)})" if test.long else ""))
         missing = catalogue.faults_without_test(tests)
         print(f"faults without a test: {' '.join(map(str, missing)) if missing else 'none'}")
         return 1 if missing else 0
