@@ -74,16 +74,25 @@ static void attached(const char *filter)
 	report(text);
 }
 
+static void release(int image, uint64_t at, uint64_t length)
+{
+	uint64_t range[2] = { at, length };
+
+	check(!ioctl(image, BLKDISCARD, range), "release: %m");
+}
+
 int main(void)
 {
 	struct blksnap_uuid id;
 	int ctl = ctl_open(), image;
+	uint64_t size;
 
 	check(!posix_memalign(&buf, 4096, 4096), "no memory");
 	check(!sh_status("modprobe t_null"), "t_null.ko does not load");
 	check(!sh_status("modprobe null_blk nr_devices=2 queue_mode=2 irqmode=0 gb=1"), "null_blk");
 	dev = open_dev("/dev/nullb0", O_RDWR | O_DIRECT);
 	other = open_dev("/dev/nullb1", O_RDWR | O_DIRECT);
+	size = dev_size(dev);
 	memset(buf, 1, 4096);	/* or it would be the zero page, which is slow to pin */
 	measure(do_write);
 	sleep(10);	/* for what a kernel still does after booting */
@@ -96,8 +105,11 @@ int main(void)
 	report("blksnap, snapshot held, overwritten before");
 	image = image_open(dev, O_RDWR);
 	must(snap_release(dev, true));
-	check(!ioctl(image, BLKDISCARD, (uint64_t[]){ 0, dev_size(dev) }), "release: %m");
-	report("blksnap, snapshot held, released");
+	release(image, size / 2, size / 2);
+	release(image, 0, size / 4);
+	report("blksnap, snapshot held, a range released");
+	release(image, 0, size);
+	report("blksnap, snapshot held, the largest range");
 	close(image);
 	must(snap_destroy(ctl, &id));
 	must(bf_detach(dev));
