@@ -11,6 +11,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <linux/mm.h>
 #include <linux/namei.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -18,7 +19,7 @@
 #include "params.h"
 
 /* The least by which it is worth while to grow: 1 MiB, which is whole units of any size. */
-#define GROW_LEAST	2048
+#define GROW_LEAST	((sector_t)2048)
 
 /**
  * struct space - free sectors that were used before
@@ -90,8 +91,7 @@ sector_t diff_storage_alloc(struct diff_storage *s, sector_t want, sector_t at,
 	}
 	s->used += count;
 	storage_check_watermark(s);
-	if (s->allocated - s->used < param_diff_storage_minimum() / 2 &&
-	    storage_wants_growth(s)) {
+	if (s->allocated - s->used < s->portion / 2 && storage_wants_growth(s)) {
 		s->growing = true;
 		queue_work(s->wq, &s->grow_work);
 	}
@@ -208,15 +208,23 @@ static sector_t whole_units(const struct diff_storage *s, sector_t count)
 	return round_down(count, 1ULL << s->unit_shift);
 }
 
-/* By how much to grow next. */
+/* By how much to grow: in memory not by more than a quarter of what there is of it. */
 static sector_t storage_portion(const struct diff_storage *s)
 {
-	return min(whole_units(s, param_diff_storage_minimum()), s->limit - s->allocated);
+	sector_t portion = whole_units(s, param_diff_storage_minimum());
+
+	if (s->in_memory) {
+		sector_t available = max(si_mem_available(), 0L) << (PAGE_SHIFT - SECTOR_SHIFT);
+
+		portion = min(portion, max(whole_units(s, available / 4), GROW_LEAST));
+	}
+	return portion;
 }
 
-/* Makes the file larger by up to @count sectors; returns sectors or an errno. */
-static s64 storage_extend(struct diff_storage *s, sector_t count)
+/* Makes the file larger by a portion, or by what there is; returns sectors or an errno. */
+static s64 storage_extend(struct diff_storage *s)
 {
+	sector_t count = min(s->portion, s->limit - s->allocated);
 	loff_t end = (loff_t)s->allocated << SECTOR_SHIFT;
 	int ret = 0;
 
@@ -226,8 +234,11 @@ static s64 storage_extend(struct diff_storage *s, sector_t count)
 			break;
 		if (ret == -EOPNOTSUPP && !s->allocated)
 			s->sparse = true;
-		else if ((ret == -ENOSPC || ret == -EFBIG) && count > GROW_LEAST)
-			count = max_t(sector_t, whole_units(s, count / 2), GROW_LEAST);
+		else if ((ret == -ENOSPC || ret == -EFBIG || ret == -ENOMEM) && count > GROW_LEAST)
+			count = max(whole_units(s, count / 2), GROW_LEAST);
+		/* Memory that is not to be had ahead may be there when it is written. */
+		else if (ret == -ENOMEM && s->in_memory)
+			s->sparse = true;
 		else
 			return ret;
 	}
@@ -238,9 +249,13 @@ static void storage_grow_work(struct work_struct *work)
 {
 	struct diff_storage *s = container_of(work, struct diff_storage, grow_work);
 	unsigned int noio = memalloc_noio_save();
+	sector_t portion = storage_portion(s);
 	s64 count;
 
-	count = storage_extend(s, storage_portion(s));
+	spin_lock_irq(&s->lock);
+	s->portion = portion;
+	spin_unlock_irq(&s->lock);
+	count = storage_extend(s);
 	memalloc_noio_restore(noio);
 	if (count < 0)
 		pr_err("difference storage cannot grow beyond %llu sectors, of at most %llu: error %lld\n",
@@ -302,7 +317,7 @@ static int storage_open_file(struct diff_storage *s, const char *path, int flags
 	if (IS_SWAPFILE(inode))
 		return -ETXTBSY;
 	s->in_memory = inode->i_sb->s_magic == TMPFS_MAGIC;
-	s->sparse = s->in_memory;
+	s->portion = storage_portion(s);
 	if (!s->in_memory && compat_file_can_direct(s->file))
 		compat_file_set_direct(s->file, true);
 	s->allocated = whole_units(s, i_size_read(inode) >> SECTOR_SHIFT);
@@ -310,7 +325,7 @@ static int storage_open_file(struct diff_storage *s, const char *path, int flags
 		return -ENOSPC;
 	if (s->allocated)
 		return 0;
-	count = storage_extend(s, storage_portion(s));
+	count = storage_extend(s);
 	if (count < 0)
 		return count;
 	s->allocated = count;

@@ -22,6 +22,7 @@ struct diff_area;
  * @in_memory: a read of @file does not wait for a device
  * @lock: protects what follows
  * @limit: most sectors that it may take
+ * @portion: sectors by which it grows when less than half of that is free
  * @allocated: sectors that it has taken
  * @used: of those, the ones that hold copies
  * @next: sectors from here on to @allocated were never used
@@ -58,6 +59,7 @@ struct diff_storage {
 	unsigned int unit_shift;
 	spinlock_t lock; /* what follows, but for the works */
 	sector_t limit;
+	sector_t portion;
 	sector_t allocated;
 	sector_t used;
 	sector_t next;

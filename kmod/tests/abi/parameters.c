@@ -39,6 +39,7 @@ int main(void)
 	struct blksnap_cbtinfo info;
 	unsigned int i;
 
+	sh("rmmod blksnap; modprobe blksnap");
 	for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
 		printf("%s\n", defaults[i].name);
 		want(param_get(defaults[i].name), defaults[i].value);

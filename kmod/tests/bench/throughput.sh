@@ -19,6 +19,8 @@ rate() {
 
 report() { printf '%-52s %9d KiB/s %s\n' "$1" "$2" "$(awk "BEGIN { printf \"%.3f\", $2 / $3 }")"; }
 
+echo 2097152 >/sys/module/blksnap/parameters/diff_storage_minimum	# the default
+
 # RAM disks take a page when one is first written.
 fill() { dd if=/dev/zero of="$1" bs=1M count=$size oflag=direct 2>/dev/null; }
 fill /dev/ram0

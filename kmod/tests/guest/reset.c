@@ -379,7 +379,11 @@ static void remove_tmp(void)
 
 int load_modules(void)
 {
-	static const char *const cmd[] = { "modprobe", "blksnap", NULL };
+	/*
+	 * Storages in memory are allocated ahead, and an emulated CPU is slow at clearing
+	 * pages: 4 MiB at a time, and not the gigabyte of the default.
+	 */
+	static const char *const cmd[] = { "modprobe", "blksnap", "diff_storage_minimum=8192", NULL };
 
 	if (!access("/sys/module/blksnap", F_OK) ||
 	    access("/etc/with-modules", F_OK))

@@ -230,6 +230,8 @@ def main():
         return 1 if missing else 0
     try:
         kernel = kernels.find(options.kernel, options.sanitizer_kernel, build.BUILD)
+        if options.bench:
+            kernel.memory *= 2      # a storage in memory takes a quarter of what is available ahead
         chosen = catalogue.choose(tests, [p for p in options.tests if p != "*"], options.kernel, options.long)
         if not chosen and not options.shell:
             sys.exit(f"no test is called {' '.join(options.tests)} (for kernel {options.kernel}); --list shows them")

@@ -48,6 +48,8 @@ static void grow(const struct source *source, const char *dir, uint64_t seed)
 		usleep(20000);	/* time to grow ahead of the writer */
 	}
 	check(portions > 3, "the storage grew %d times", portions);
+	check(before - free_bytes(dir) >= allocated, "%llu bytes gone from the file system, of %llu allocated",
+	      (unsigned long long)(before - free_bytes(dir)), (unsigned long long)allocated);
 	check(before - free_bytes(dir) <= LIMIT + MIB, "%llu bytes gone from the file system",
 	      (unsigned long long)(before - free_bytes(dir)));
 	want(image_error(source->fd), 0);
