@@ -84,6 +84,8 @@ def _libraries(root, programs):
 def _repository(path, commits=24):
     """A git repository whose commits rewrite most of a few hundred files."""
     run("git", "init", "-q", path)
+    # Or HEAD and index may be empty after a power cut, as by default git syncs neither.
+    run("git", "-C", path, "config", "core.fsync", "all")
     for commit in range(commits):
         for index in range(200):
             directory = os.path.join(path, f"d{index % 10}")

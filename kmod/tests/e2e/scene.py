@@ -80,7 +80,9 @@ class Scene:
             cat >/tmp/load.sh <<'END'
 export LD_LIBRARY_PATH=/mnt/app/native PATH=/mnt/app/bin:$PATH
 cd /data/xfs/tree
-while :; do for c in $(git rev-list --all); do git checkout -qf $c; done; done
+rm -f .git/*.lock
+all=$(git rev-list --all) || exit
+while :; do for c in $all; do git checkout -qf $c || exit; done; done
 END
             (sh /tmp/load.sh >/dev/null 2>&1 </dev/null & echo $! >/run/load.pid)
             sleep 1; pidof fio && pidof stamp && kill -0 $(cat /run/load.pid)""")
