@@ -95,7 +95,6 @@ END
         except Failed as e:     # who does not die of that is in the kernel
             blocked = self.guest.run("echo w >/proc/sysrq-trigger; dmesg | tail -n 120", check=False)
             raise Failed(f"{e}\n{blocked}") from e
-        self.guest.run("rm -f /data/xfs/tree/.git/index.lock")
 
     def start_stamps(self, delay_us):
         self.guest.run(f"(stamp /dev/{VOLUMES['raw'][0]} {delay_us} </dev/null >/dev/console 2>&1 &)")

@@ -21,7 +21,7 @@ class Test:
     about: str          # what it checks, in one line
     timeout: int        # seconds, on a kernel without sanitizers
     long: list          # kernels on which it is for `check-long`
-    kernels: list
+    kernels: list       # those on which it runs
     needs: list         # commands of the host that are not in every VM
 
     def program(self):
