@@ -43,7 +43,8 @@ struct cbt_map *cbt_map_create(sector_t capacity)
 	generate_random_uuid(map->tracking.b);
 	map->active = vzalloc(map->block_count ?: 1);
 	map->readable = vzalloc(map->block_count ?: 1);
-	if (!map->active || !map->readable) {
+	map->settled = vzalloc(bitmap_size(map->block_count ?: 1));
+	if (!map->active || !map->readable || !map->settled) {
 		cbt_map_destroy(map);
 		return NULL;
 	}
@@ -56,6 +57,7 @@ void cbt_map_destroy(struct cbt_map *map)
 		return;
 	vfree(map->active);
 	vfree(map->readable);
+	vfree(map->settled);
 	kfree(map);
 }
 
@@ -87,9 +89,35 @@ void cbt_map_take(struct cbt_map *map)
 	if (map->number == NUMBER_MAX)
 		cbt_map_renumber(map);
 	memcpy(map->readable, map->active, map->block_count);
+	bitmap_zero(map->settled, map->block_count);
 	map->closed = map->number++;
 	map->epoch++;
 	atomic_long_set(&map->changed, 0);
+}
+
+/**
+ * cbt_map_settle - let writes to sectors go on without a look at what is kept
+ * @map: of a device of which a snapshot is held
+ * @sector: first of them
+ * @end: the sector behind
+ *
+ * Counts for the blocks that lie within, and until the next take.
+ */
+void cbt_map_settle(struct cbt_map *map, sector_t sector, sector_t end)
+{
+	unsigned long block = (sector + (1ULL << map->block_shift) - 1) >> map->block_shift;
+	unsigned long last = end >> map->block_shift;
+
+	/* The last block may be cut off by the end of the device. */
+	if (end >= map->capacity)
+		last = map->block_count;
+	for (; block < last && block % BITS_PER_LONG; block++)
+		set_bit(block, map->settled);
+	/* Whoever else changes these words sets bits too. */
+	for (; block + BITS_PER_LONG <= last; block += BITS_PER_LONG)
+		WRITE_ONCE(map->settled[BIT_WORD(block)], ~0UL);
+	for (; block < last; block++)
+		set_bit(block, map->settled);
 }
 
 /**

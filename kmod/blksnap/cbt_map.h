@@ -3,6 +3,7 @@
 #define _BLKSNAP_CBT_MAP_H
 
 #include <linux/atomic.h>
+#include <linux/bitmap.h>
 #include <linux/blkdev.h>
 #include <linux/uuid.h>
 
@@ -10,6 +11,7 @@
  * struct cbt_map - the change map of a device
  * @active: a byte for each block: the number under which it was last written
  * @readable: @active as it was at the last take
+ * @settled: a bit for each block: the snapshot that is held needs nothing more of it
  * @capacity: sectors of the device when the map was made
  * @block_shift: log2 of a block's sectors
  * @block_count: blocks
@@ -27,6 +29,7 @@
 struct cbt_map {
 	u8 *active;
 	u8 *readable;
+	unsigned long *settled;
 	sector_t capacity;
 	unsigned int block_shift;
 	u32 block_count;
@@ -43,6 +46,7 @@ struct cbt_map {
 struct cbt_map *cbt_map_create(sector_t capacity);
 void cbt_map_destroy(struct cbt_map *map);
 void cbt_map_take(struct cbt_map *map);
+void cbt_map_settle(struct cbt_map *map, sector_t sector, sector_t end);
 void cbt_map_mark_both(struct cbt_map *map, sector_t sector, sector_t count);
 
 /**
@@ -62,6 +66,33 @@ static inline void cbt_map_mark(struct cbt_map *map, sector_t sector, sector_t l
 		if (READ_ONCE(*p) != number && xchg(p, number) != number)
 			atomic_long_inc(&map->changed);
 	} while (++p <= end);
+}
+
+/* Of sectors of one block; false also if they are in several. */
+static __always_inline bool cbt_map_settled_block(const struct cbt_map *map, sector_t sector,
+						  sector_t last)
+{
+	unsigned long block = sector >> map->block_shift;
+
+	return block == last >> map->block_shift && test_bit(block, map->settled);
+}
+
+/**
+ * cbt_map_settled - whether sectors may be overwritten without a look at what is kept
+ * @map: the map
+ * @sector: first of them, within the map
+ * @last: last of them, within the map
+ *
+ * Return: true if cbt_map_settle() was told so of each of their blocks.
+ */
+static inline bool cbt_map_settled(const struct cbt_map *map, sector_t sector, sector_t last)
+{
+	unsigned long block = sector >> map->block_shift;
+	unsigned long end = last >> map->block_shift;
+
+	if (block == end)
+		return test_bit(block, map->settled);
+	return find_next_zero_bit(map->settled, end + 1, block) > end;
 }
 
 #endif /* _BLKSNAP_CBT_MAP_H */

@@ -31,10 +31,9 @@ static void copy_add_page(struct copy *copy, struct page *page)
  */
 static void copy_take_spares(struct copy *copy, struct diff_storage *s, unsigned int nr)
 {
-	unsigned long flags;
 	struct page *page;
 
-	spin_lock_irqsave(&s->spare_lock, flags);
+	spin_lock(&s->spare_lock);
 	while (copy->nr_pages < nr && s->spares) {
 		page = s->spares;
 		s->spares = (struct page *)page_private(page);
@@ -42,26 +41,59 @@ static void copy_take_spares(struct copy *copy, struct diff_storage *s, unsigned
 		set_page_private(page, 0);
 		copy_add_page(copy, page);
 	}
-	spin_unlock_irqrestore(&s->spare_lock, flags);
+	spin_unlock(&s->spare_lock);
 }
 
 static void copy_give_spares(struct copy *copy, struct diff_storage *s)
 {
-	unsigned long flags;
 	struct page *page;
 
-	spin_lock_irqsave(&s->spare_lock, flags);
+	spin_lock(&s->spare_lock);
 	while (copy->nr_pages && s->nr_spares < SPARES_MAX) {
 		page = copy->bvec[--copy->nr_pages].bv_page;
 		set_page_private(page, (unsigned long)s->spares);
 		s->spares = page;
 		s->nr_spares++;
 	}
-	spin_unlock_irqrestore(&s->spare_lock, flags);
+	spin_unlock(&s->spare_lock);
+}
+
+/* Nor need the copies themselves be cleared; those of one page are many. */
+static struct copy *copy_take_spare(struct diff_storage *s)
+{
+	struct copy *copy;
+
+	spin_lock(&s->spare_lock);
+	copy = s->spare_copies;
+	if (copy) {
+		s->spare_copies = copy->spare;
+		s->nr_spare_copies--;
+	}
+	spin_unlock(&s->spare_lock);
+	return copy;
+}
+
+static void copy_free(struct copy *copy, struct diff_storage *s)
+{
+	if (copy->most_pages == 1) {
+		bool keep;
+
+		spin_lock(&s->spare_lock);
+		keep = s->nr_spare_copies < SPARES_MAX;
+		if (keep) {
+			copy->spare = s->spare_copies;
+			s->spare_copies = copy;
+			s->nr_spare_copies++;
+		}
+		spin_unlock(&s->spare_lock);
+		if (keep)
+			return;
+	}
+	kfree(copy);
 }
 
 /**
- * copy_free_spares - free the pages that are kept for the copies to come
+ * copy_free_spares - free what is kept for the copies to come
  * @s: a storage for which there will be none
  */
 void copy_free_spares(struct diff_storage *s)
@@ -72,6 +104,12 @@ void copy_free_spares(struct diff_storage *s)
 		s->spares = (struct page *)page_private(page);
 		set_page_private(page, 0);
 		__free_page(page);
+	}
+	while (s->spare_copies) {
+		struct copy *copy = s->spare_copies;
+
+		s->spare_copies = copy->spare;
+		kfree(copy);
 	}
 }
 
@@ -86,6 +124,92 @@ static bool copy_alloc_pages(struct copy *copy, struct diff_storage *s, unsigned
 		copy_add_page(copy, page);
 	}
 	return true;
+}
+
+static void copy_init(struct copy *copy, struct diff_area *area, u64 unit, u32 wanted)
+{
+	INIT_LIST_HEAD(&copy->link);
+	refcount_set(&copy->ref, 1);
+	copy->area = area;
+	copy->unit = unit;
+	copy->count = copy->nr_pages / diff_area_unit_pages(area);
+	copy->wanted = wanted;
+	copy->stored = 0;
+	copy->written = 0;
+	copy->state = COPY_READING;
+	copy->piece = NULL;
+	copy->follows = true;
+	copy->failed = false;
+	diff_area_get(area);
+}
+
+static struct copy *copy_new(struct diff_storage *s, unsigned int nr)
+{
+	struct copy *copy = nr == 1 ? copy_take_spare(s) : NULL;
+
+	if (!copy)
+		copy = kmalloc(struct_size(copy, bvec, nr), GFP_NOIO | __GFP_NOWARN);
+	if (copy) {
+		copy->most_pages = nr;
+		copy->nr_pages = 0;
+		copy->in_place = false;
+	}
+	return copy;
+}
+
+/**
+ * copy_alloc_in_place - a copy that takes pages and space of the storage
+ * @area: of what device
+ * @unit: first unit
+ * @wanted: units
+ * @ahead: units more
+ *
+ * Return: a copy as from copy_alloc(), or of fewer units; NULL if the storage has no
+ * such pages, or no space.
+ */
+struct copy *copy_alloc_in_place(struct diff_area *area, u64 unit, u32 wanted, u32 ahead)
+{
+	unsigned int nr = (wanted + ahead) * diff_area_unit_pages(area);
+	struct diff_storage *s = area->storage;
+	struct copy *copy;
+
+	if (!READ_ONCE(s->in_place))
+		return NULL;
+	copy = copy_new(s, nr);
+	if (!copy)
+		return NULL;
+	copy->nr_pages = diff_storage_get_pages(s, copy->bvec, nr, &copy->sector);
+	if (!copy->nr_pages) {
+		copy_free(copy, s);
+		return NULL;
+	}
+	copy->in_place = true;
+	copy_init(copy, area, unit, wanted);
+	copy->wanted = min(wanted, copy->count);
+	return copy;
+}
+
+/* Gives back what a copy has in the storage from its unit @count on. */
+static void copy_unplace(struct copy *copy, u32 count)
+{
+	struct diff_area *area = copy->area;
+	unsigned int nr = count * diff_area_unit_pages(area);
+	sector_t sector = copy->sector + ((sector_t)count << area->unit_shift);
+
+	diff_storage_put_pages(area->storage, &copy->bvec[nr], copy->nr_pages - nr, sector, false);
+	diff_storage_free(area->storage, sector,
+			  (copy->nr_pages - nr) << (PAGE_SHIFT - SECTOR_SHIFT));
+	copy->nr_pages = nr;
+}
+
+/**
+ * copy_trim - give back what the copy has more than it needs
+ * @copy: made smaller when it was claimed
+ */
+void copy_trim(struct copy *copy)
+{
+	if (copy->in_place && copy->nr_pages > copy->count * diff_area_unit_pages(copy->area))
+		copy_unplace(copy, copy->count);
 }
 
 /**
@@ -109,29 +233,17 @@ struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 wanted, u32 ahead)
 	for (tries = 0; tries < ALLOC_TRIES; tries++) {
 		if (tries)
 			msleep(ALLOC_PAUSE_MS);
-		if (!copy) {
-			copy = kmalloc(struct_size(copy, bvec, nr), GFP_NOIO | __GFP_NOWARN);
-			if (!copy)
-				continue;
-			copy->nr_pages = 0;
-		}
+		if (!copy)
+			copy = copy_new(area->storage, nr);
+		if (!copy)
+			continue;
 		if (copy_alloc_pages(copy, area->storage, nr) ||
 		    copy->nr_pages >= wanted * unit_pages)
 			break;
 	}
 	if (!copy)
 		return NULL;
-	INIT_LIST_HEAD(&copy->link);
-	refcount_set(&copy->ref, 1);
-	copy->area = area;
-	copy->unit = unit;
-	copy->count = copy->nr_pages / unit_pages;
-	copy->wanted = wanted;
-	copy->stored = 0;
-	copy->written = 0;
-	copy->state = COPY_READING;
-	copy->failed = false;
-	diff_area_get(area);
+	copy_init(copy, area, unit, wanted);
 	if (copy->count < wanted) {
 		copy_put(copy);
 		return NULL;
@@ -150,19 +262,32 @@ void copy_put(struct copy *copy)
 
 	if (!refcount_dec_and_test(&copy->ref))
 		return;
-	copy_give_spares(copy, area->storage);
-	while (copy->nr_pages)
-		__free_page(copy->bvec[--copy->nr_pages].bv_page);
-	kfree(copy);
+	if (copy->in_place) {
+		/* What was read belongs to pieces now. */
+		if (copy->state == COPY_READING)
+			copy_unplace(copy, 0);
+		diff_storage_put_pages(area->storage, copy->bvec, copy->nr_pages, copy->sector,
+				       true);
+	} else {
+		copy_give_spares(copy, area->storage);
+		while (copy->nr_pages)
+			__free_page(copy->bvec[--copy->nr_pages].bv_page);
+	}
+	copy_free(copy, area->storage);
 	diff_area_put(area);
 }
 
 static void copy_read_end_io(struct bio *bio)
 {
 	struct copy *copy = container_of(bio, struct copy, bio);
+	struct task_struct *reader = copy->reader;
 
 	copy->failed = bio->bi_status;
-	complete(&copy->done);
+	rcu_read_lock();
+	/* The reader may go on, and exit, as soon as it sees that it is over. */
+	smp_store_release(&copy->reader, NULL);
+	blk_wake_io_task(reader);
+	rcu_read_unlock();
 }
 
 /**
@@ -186,7 +311,7 @@ void copy_read_start(struct copy *copy)
 		bytes = left << SECTOR_SHIFT;
 		nr = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	}
-	init_completion(&copy->done);
+	copy->reader = current;
 	bio_init(bio, area->bdev, copy->bvec, nr, REQ_OP_READ | REQ_SYNC);
 	bio->bi_vcnt = nr;
 	bio->bi_iter.bi_sector = sector;
@@ -197,7 +322,7 @@ void copy_read_start(struct copy *copy)
 
 /**
  * copy_read_finish - wait for the data
- * @copy: of which the read was begun
+ * @copy: of which the read was begun, by this task
  *
  * No signal ends the wait: a write must not go on before.
  *
@@ -205,7 +330,14 @@ void copy_read_start(struct copy *copy)
  */
 int copy_read_finish(struct copy *copy)
 {
-	wait_for_completion_io(&copy->done);
+	for (;;) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		/* Pairs with the release when it is over. */
+		if (!smp_load_acquire(&copy->reader))
+			break;
+		blk_io_schedule();
+	}
+	__set_current_state(TASK_RUNNING);
 	bio_uninit(&copy->bio);
 	return copy->failed ? -EIO : 0;
 }

@@ -29,6 +29,11 @@
  * Lifetime.
  */
 
+static void area_unused(struct percpu_ref *users)
+{
+	complete(&container_of(users, struct diff_area, users)->unused);
+}
+
 /**
  * diff_area_create - prepare to keep what is overwritten on a device
  * @tracker: of the device
@@ -46,10 +51,11 @@ struct diff_area *diff_area_create(struct tracker *tracker, struct diff_storage 
 	if (!area)
 		return NULL;
 	area->shards = kvcalloc(SHARDS, sizeof(*area->shards), GFP_KERNEL);
-	if (!area->shards) {
-		kfree(area);
-		return NULL;
-	}
+	if (!area->shards)
+		goto free;
+	init_completion(&area->unused);
+	if (percpu_ref_init(&area->users, area_unused, 0, GFP_KERNEL))
+		goto shards;
 	for (i = 0; i < SHARDS; i++) {
 		spin_lock_init(&area->shards[i].lock);
 		area->shards[i].pieces = RB_ROOT;
@@ -71,6 +77,11 @@ struct diff_area *diff_area_create(struct tracker *tracker, struct diff_storage 
 	init_waitqueue_head(&area->wait);
 	mt_init_flags(&area->released, MT_FLAGS_USE_RCU);
 	return area;
+shards:
+	kvfree(area->shards);
+free:
+	kfree(area);
+	return NULL;
 }
 
 /**
@@ -84,31 +95,14 @@ void diff_area_destroy(struct diff_area *area)
 	/* Copies need not be stored any more. */
 	cmpxchg(&area->error, 0, -ESHUTDOWN);
 	store_flush(area->storage);
-	wait_event(area->wait, !atomic_read(&area->users));
-	/* The last user may hold the lock of the queue still. */
-	spin_lock_irq(&area->wait.lock);
-	spin_unlock_irq(&area->wait.lock);
+	percpu_ref_kill(&area->users);
+	wait_for_completion(&area->unused);
+	percpu_ref_exit(&area->users);
 	event_queue_remove(area->storage->events, &area->corrupted_event);
 	pieces_destroy(area);
 	put_device(&area->bdev->bd_device);
 	kvfree(area->shards);
 	kfree(area);
-}
-
-void diff_area_get(struct diff_area *area)
-{
-	atomic_inc(&area->users);
-}
-
-void diff_area_put(struct diff_area *area)
-{
-	unsigned long flags;
-
-	/* Under the lock, for the area may go as soon as there are no users. */
-	spin_lock_irqsave(&area->wait.lock, flags);
-	if (atomic_dec_and_test(&area->users))
-		wake_up_locked(&area->wait);
-	spin_unlock_irqrestore(&area->wait.lock, flags);
 }
 
 /**
@@ -209,17 +203,17 @@ void diff_area_readers_wait(struct diff_area *area, u64 first, u64 last)
  * Writers.
  */
 
-/* Nothing of it is on the source only, or being copied by someone else. */
-static bool units_kept(struct diff_area *area, u64 first, u64 last)
+/* The first units that would have to be kept, at or behind @gap->unit. */
+static bool units_find_gap(struct diff_area *area, struct gap *gap, u64 last)
 {
-	u64 unit, end;
+	while (gap->unit <= last) {
+		u64 end = min(last, diff_area_chunk_last(area, gap->unit));
 
-	for (unit = first; unit <= last; unit = end + 1) {
-		end = min(last, diff_area_chunk_last(area, unit));
-		if (!pieces_kept(area, unit, end))
-			return false;
+		if (pieces_find_gap(area, gap, end))
+			return true;
+		gap->unit = end + 1;
 	}
-	return true;
+	return false;
 }
 
 static bool units_busy(struct diff_area *area, u64 first, u64 last)
@@ -237,11 +231,9 @@ static bool units_busy(struct diff_area *area, u64 first, u64 last)
 /* The reads of these copies were begun: have them end, and the copies stored. */
 static void copies_finish(struct diff_area *area, struct list_head *copies)
 {
-	size_t unit_bytes = 1UL << (area->unit_shift + SECTOR_SHIFT);
 	struct copy *copy, *next;
 
 	list_for_each_entry_safe(copy, next, copies, link) {
-		size_t bytes = copy->count * unit_bytes;
 		int error = copy_read_finish(copy);
 
 		if (!error) {
@@ -254,9 +246,7 @@ static void copies_finish(struct diff_area *area, struct list_head *copies)
 		else
 			diff_area_corrupt(area, error);
 		list_del(&copy->link);
-		pieces_drop(area, copy);
-		copy_put(copy);
-		store_unreserve(area->storage, bytes);
+		store_over(area->storage, copy);
 	}
 	list_for_each_entry_safe(copy, next, copies, link) {
 		list_del(&copy->link);
@@ -264,6 +254,8 @@ static void copies_finish(struct diff_area *area, struct list_head *copies)
 			diff_area_readers_wait(area, copy->unit, copy->unit + copy->count - 1);
 			pieces_set_state(area, copy, COPY_SETTLED);
 		}
+		cbt_map_settle(area->tracker->map, copy->unit << area->unit_shift,
+			       (copy->unit + copy->count) << area->unit_shift);
 		atomic64_add((u64)copy->count << area->unit_shift, &area->copied);
 		store_queue(area->storage, copy);
 	}
@@ -282,21 +274,30 @@ static bool ahead_allowed(struct diff_area *area)
 }
 
 /*
- * A copy of the units up to @last at most, of which the read was begun. Up to @ahead
- * they may be read along.
+ * A copy from the beginning of a gap, of which the read was begun: of wanted units, and of
+ * those ahead.
  */
-static struct copy *copy_begin(struct diff_area *area, u64 unit, u64 last, u64 ahead,
+static struct copy *copy_begin(struct diff_area *area, const struct gap *gap,
 			       struct list_head *copies)
 {
 	unsigned int unit_bytes = 1U << (area->unit_shift + SECTOR_SHIFT);
 	u32 most = COPY_PAGES_MAX / diff_area_unit_pages(area);
-	u32 wanted = min_t(u64, last - unit + 1, most);
-	u32 count = ahead_allowed(area) ? min_t(u64, ahead - unit + 1, most) : wanted;
+	u32 wanted = min_t(u64, gap->last - gap->unit + 1, most);
+	u32 count = wanted;
 	struct diff_storage *s = area->storage;
 	size_t bytes = (size_t)count * unit_bytes;
 	struct copy *copy;
 	int ret;
 
+	if (gap->ahead > gap->last && ahead_allowed(area)) {
+		count = min_t(u64, gap->ahead - gap->unit + 1, most);
+		bytes = (size_t)count * unit_bytes;
+	}
+	copy = copy_alloc_in_place(area, gap->unit, wanted, count - wanted);
+	if (copy) {
+		bytes = 0;
+		goto claim;
+	}
 	ret = store_reserve(s, area, bytes, false);
 	if (ret == -EAGAIN) {
 		/* Nobody shall wait for us while we wait for room. */
@@ -307,54 +308,54 @@ static struct copy *copy_begin(struct diff_area *area, u64 unit, u64 last, u64 a
 	}
 	if (ret)
 		return ERR_PTR(ret);
-	copy = copy_alloc(area, unit, wanted, count - wanted);
+	copy = copy_alloc(area, gap->unit, wanted, count - wanted);
 	if (!copy) {
 		ret = -ENOMEM;
 		goto unreserve;
 	}
+claim:
 	ret = pieces_claim(area, copy);
 	if (ret) {
 		copy_put(copy);
 		goto unreserve;
 	}
 	/* Others may have claimed a part meanwhile, or memory was short. */
-	if (copy->count < count)
-		store_unreserve(s, (size_t)(count - copy->count) * unit_bytes);
+	copy_trim(copy);
+	if (bytes > (size_t)copy->count * unit_bytes)
+		store_unreserve(s, bytes - (size_t)copy->count * unit_bytes);
 	copy_read_start(copy);
 	list_add_tail(&copy->link, copies);
 	return copy;
 unreserve:
-	store_unreserve(s, bytes);
+	if (bytes)
+		store_unreserve(s, bytes);
 	return ERR_PTR(ret);
 }
 
-static int units_copy(struct diff_area *area, u64 first, u64 last)
+/* From the gap that was found on: what is not kept yet. */
+static int units_copy(struct diff_area *area, struct gap *gap, u64 last)
 {
 	LIST_HEAD(copies);
-	u64 unit, end, gap, gap_last, ahead;
 	unsigned int pages = 0;
 	struct copy *copy;
 	int ret = 0;
 
-	for (unit = first; unit <= last && !ret; unit = end + 1) {
-		end = min(last, diff_area_chunk_last(area, unit));
-		gap = unit;
-		while (gap <= end && pieces_find_gap(area, &gap, end, &gap_last, &ahead)) {
-			copy = copy_begin(area, gap, gap_last, ahead, &copies);
-			if (IS_ERR(copy)) {
-				if (PTR_ERR(copy) == -EBUSY)
-					continue;
-				ret = PTR_ERR(copy);
-				break;
-			}
-			gap = copy->unit + copy->count;
-			pages += copy->nr_pages;
-			if (pages >= WINDOW_PAGES) {
-				copies_finish(area, &copies);
-				pages = 0;
-			}
+	do {
+		copy = copy_begin(area, gap, &copies);
+		if (IS_ERR(copy)) {
+			/* Others have begun to keep it. */
+			if (PTR_ERR(copy) == -EBUSY)
+				continue;
+			ret = PTR_ERR(copy);
+			break;
 		}
-	}
+		gap->unit = copy->unit + copy->count;
+		pages += copy->nr_pages;
+		if (pages >= WINDOW_PAGES) {
+			copies_finish(area, &copies);
+			pages = 0;
+		}
+	} while (units_find_gap(area, gap, last));
 	copies_finish(area, &copies);
 	return ret;
 }
@@ -370,7 +371,9 @@ static int units_copy(struct diff_area *area, u64 first, u64 last)
  */
 bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count, bool nowait)
 {
+	struct gap gap = {};
 	u64 first, last, begin;
+	bool found;
 	int ret;
 
 	/* What lies beyond was not there at the take. */
@@ -379,7 +382,9 @@ bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count, 
 	count = min(count, area->capacity - sector);
 	first = sector >> area->unit_shift;
 	last = (sector + count - 1) >> area->unit_shift;
-	if (units_kept(area, first, last))
+	gap.unit = first;
+	found = units_find_gap(area, &gap, last);
+	if (!found && !gap.busy)
 		return true;
 	if (unlikely(READ_ONCE(area->storage->task) == current)) {
 		pr_err("%pg: the difference storage of the snapshot lies on the device, by way of others\n",
@@ -390,14 +395,22 @@ bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count, 
 	if (nowait)
 		return false;
 	begin = ktime_get_ns();
-	do {
-		ret = units_copy(area, first, last);
+	for (;;) {
+		ret = found ? units_copy(area, &gap, last) : 0;
 		if (ret)
 			diff_area_corrupt(area, ret);
-		wait_event(area->wait, READ_ONCE(area->error) || !units_busy(area, first, last));
+		if (gap.busy)
+			wait_event(area->wait, READ_ONCE(area->error) ||
+				   !units_busy(area, first, last));
+		if (likely(!READ_ONCE(area->no_ahead)) || READ_ONCE(area->error))
+			break;
 		/* Units that were read along with others are dropped if these cannot be read. */
-	} while (unlikely(READ_ONCE(area->no_ahead)) && !READ_ONCE(area->error) &&
-		 !units_kept(area, first, last));
+		gap.unit = first;
+		gap.busy = false;
+		found = units_find_gap(area, &gap, last);
+		if (!found && !gap.busy)
+			break;
+	}
 	latency_add(&area->tracker->latency, ktime_get_ns() - begin);
 	return true;
 }

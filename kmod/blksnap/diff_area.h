@@ -4,14 +4,17 @@
 
 #include <linux/bio.h>
 #include <linux/completion.h>
+#include <linux/hash.h>
 #include <linux/list.h>
 #include <linux/maple_tree.h>
+#include <linux/percpu-refcount.h>
 #include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include "events.h"
 
 struct diff_storage;
+struct piece;
 struct tracker;
 
 /* Pages of a copy at most. */
@@ -29,7 +32,12 @@ enum copy_state { COPY_READING, COPY_READY, COPY_SETTLED };
 
 /**
  * struct copy - data of some units, in memory until it is stored
+ *
+ * In a storage in memory the pages can be those of the storage itself: then it is stored as
+ * soon as it is read.
+ *
  * @link: in the queue of the storage, or a list of the task that makes it
+ * @spare: the next one, of those that are free
  * @area: of the device that it is of
  * @ref: held by who makes or stores it, and by those who read it
  * @unit: first unit
@@ -38,14 +46,22 @@ enum copy_state { COPY_READING, COPY_READY, COPY_SETTLED };
  * @stored: of those, the ones that were given to a batch
  * @written: of those, the ones whose batch is over
  * @state: under the lock of the shard
+ * @piece: as long as all of it is one piece, and not stored; same lock
  * @failed: it could not be read
- * @done: the read is over
+ * @in_place: the pages are those of the storage
+ * @sector: where in the storage, if @in_place
+ * @reader: the task that reads it; NULL once that is over
+ * @follows: where the last one of the shard ended
  * @bio: reads from the source
+ * @most_pages: room in @bvec
  * @nr_pages: elements of @bvec
  * @bvec: the pages, each whole
  */
 struct copy {
-	struct list_head link;
+	union {
+		struct list_head link;
+		struct copy *spare;
+	};
 	struct diff_area *area;
 	refcount_t ref;
 	u64 unit;
@@ -54,9 +70,14 @@ struct copy {
 	u32 stored;
 	u32 written;
 	enum copy_state state;
+	struct piece *piece;
 	bool failed;
-	struct completion done;
+	bool in_place;
+	sector_t sector;
+	bool follows;
+	struct task_struct *reader;
 	struct bio bio;
+	unsigned int most_pages;
 	unsigned int nr_pages;
 	struct bio_vec bvec[];
 };
@@ -85,18 +106,20 @@ struct piece {
  * struct shard - pieces of some of the chunks
  * @lock: protects the tree and its pieces
  * @pieces: by unit
+ * @changes: how often units may have gone elsewhere: into a copy, or out of the storage
  * @next: unit behind the last that a writer claimed
  * @claimed: how many it claimed at once
  */
 struct shard {
 	spinlock_t lock; /* what follows */
 	struct rb_root pieces;
+	unsigned long changes;
 	u64 next;
 	u32 claimed;
 };
 
 /**
- * struct area_reader - a read of the image that may go to the source
+ * struct area_reader - a read of the image that is registered, so that writers wait for it
  * @link: in the area
  * @first: first unit
  * @last: last unit
@@ -125,7 +148,8 @@ struct area_reader {
  * @wait: for copies that others make, and for readers to end
  * @readers_lock: protects @readers
  * @readers: struct area_reader, under way
- * @users: copies and image I/O that refer to the area
+ * @users: copies and image I/O that refer to the area, and its owner
+ * @unused: there are none
  * @copied: sectors copied aside
  * @released_sectors: sectors released
  * @image: the disk
@@ -147,7 +171,8 @@ struct diff_area {
 	wait_queue_head_t wait;
 	spinlock_t readers_lock; /* readers */
 	struct list_head readers;
-	atomic_t users;
+	struct percpu_ref users;
+	struct completion unused;
 	atomic64_t copied;
 	atomic64_t released_sectors;
 	struct image *image;
@@ -161,8 +186,15 @@ bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count,
 		       bool nowait);
 
 /* Users keep the area from being destroyed. */
-void diff_area_get(struct diff_area *area);
-void diff_area_put(struct diff_area *area);
+static inline void diff_area_get(struct diff_area *area)
+{
+	percpu_ref_get(&area->users);
+}
+
+static inline void diff_area_put(struct diff_area *area)
+{
+	percpu_ref_put(&area->users);
+}
 
 /* Readers keep units that they look at from being overwritten. */
 void diff_area_reader_add(struct diff_area *area, struct area_reader *reader);
@@ -186,11 +218,23 @@ struct unit_run {
 	sector_t sector;
 };
 
+/**
+ * struct gap - units that would have to be kept before they are overwritten
+ * @unit: first of them
+ * @last: last of them
+ * @ahead: the same, or a unit behind it up to which it pays to keep all at once
+ * @busy: before them there are some that others are about to keep; only ever set
+ */
+struct gap {
+	u64 unit;
+	u64 last;
+	u64 ahead;
+	bool busy;
+};
+
 int pieces_init(void);
 void pieces_exit(void);
-bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last,
-		     u64 *ahead_last);
-bool pieces_kept(struct diff_area *area, u64 first, u64 last);
+bool pieces_find_gap(struct diff_area *area, struct gap *gap, u64 last);
 bool pieces_busy(struct diff_area *area, u64 first, u64 last);
 int pieces_claim(struct diff_area *area, struct copy *copy);
 void pieces_set_state(struct diff_area *area, struct copy *copy, enum copy_state state);
@@ -207,6 +251,31 @@ static inline u64 diff_area_chunk_last(const struct diff_area *area, u64 unit)
 	return unit | ((1ULL << area->chunk_shift) - 1);
 }
 
+static inline struct shard *shard_of(const struct diff_area *area, u64 unit)
+{
+	return &area->shards[hash_64(unit >> area->chunk_shift, SHARD_BITS)];
+}
+
+/**
+ * pieces_changes - tell whether units can have gone elsewhere meanwhile
+ * @area: the area
+ * @first: first unit
+ * @last: last unit
+ *
+ * To be asked before it is looked where they are, and after they were read there: if
+ * the answer is the same, what was read is right. Any context.
+ *
+ * Return: a number.
+ */
+static inline unsigned long pieces_changes(const struct diff_area *area, u64 first, u64 last)
+{
+	unsigned long sum = READ_ONCE(shard_of(area, first)->changes);
+
+	while (unlikely((first = diff_area_chunk_last(area, first) + 1) <= last))
+		sum += READ_ONCE(shard_of(area, first)->changes);
+	return sum;
+}
+
 static inline unsigned int diff_area_unit_pages(const struct diff_area *area)
 {
 	return 1U << (area->unit_shift + SECTOR_SHIFT - PAGE_SHIFT);
@@ -214,6 +283,8 @@ static inline unsigned int diff_area_unit_pages(const struct diff_area *area)
 
 /* Copies; copy.c. */
 struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 wanted, u32 ahead);
+struct copy *copy_alloc_in_place(struct diff_area *area, u64 unit, u32 wanted, u32 ahead);
+void copy_trim(struct copy *copy);
 void copy_get(struct copy *copy);
 void copy_put(struct copy *copy);
 void copy_read_start(struct copy *copy);

@@ -10,9 +10,11 @@
 #include <linux/falloc.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/namei.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "diff_storage.h"
@@ -71,9 +73,8 @@ sector_t diff_storage_alloc(struct diff_storage *s, sector_t want, sector_t at,
 {
 	struct space *space, *used_up = NULL;
 	sector_t count = 0;
-	unsigned long flags;
 
-	spin_lock_irqsave(&s->lock, flags);
+	spin_lock_irq(&s->lock);
 	space = space_entry(rb_first(&s->freed));
 	*sector = space ? space->sector : s->next;
 	if (at && at != *sector)
@@ -96,8 +97,9 @@ sector_t diff_storage_alloc(struct diff_storage *s, sector_t want, sector_t at,
 		queue_work(s->wq, &s->grow_work);
 	}
 unlock:
-	spin_unlock_irqrestore(&s->lock, flags);
-	kfree(used_up);
+	spin_unlock_irq(&s->lock);
+	if (unlikely(used_up))
+		kfree(used_up);
 	return count;
 }
 
@@ -199,6 +201,107 @@ void diff_storage_set_watermark(struct diff_storage *s, sector_t used)
 }
 
 /*
+ * Pages of a file in memory.
+ */
+
+/**
+ * diff_storage_get_pages - take space and the pages that are there
+ * @s: the storage
+ * @bvec: pages, locked; whoever has them fills them
+ * @nr: how many are wanted
+ * @sector: where they are
+ *
+ * Return: pages that were found, all in one piece and whole units; 0 for none, then
+ * what is to be stored has to wait in memory of its own.
+ */
+unsigned int diff_storage_get_pages(struct diff_storage *s, struct bio_vec *bvec,
+				    unsigned int nr, sector_t *sector)
+{
+	unsigned int unit_pages = 1U << (s->unit_shift + SECTOR_SHIFT - PAGE_SHIFT);
+	unsigned int noio, got = 0, whole;
+	struct page *page;
+	loff_t pos;
+	int ret = 0;
+
+	if (!READ_ONCE(s->in_place) || READ_ONCE(s->sparse))
+		return 0;
+	nr = diff_storage_alloc(s, (sector_t)nr << (PAGE_SHIFT - SECTOR_SHIFT), 0, sector) >>
+		(PAGE_SHIFT - SECTOR_SHIFT);
+	pos = (loff_t)*sector << SECTOR_SHIFT;
+	noio = memalloc_noio_save();
+	while (got < nr) {
+		ret = compat_write_begin(s->file, pos + ((loff_t)got << PAGE_SHIFT), &page);
+		if (ret)
+			break;
+		bvec_set_page(&bvec[got++], page, PAGE_SIZE, 0);
+	}
+	memalloc_noio_restore(noio);
+	if (likely(got == nr))
+		return nr;
+	/* It could not be said who waits for whom, if copies had pages in common. */
+	if (ret == -EOPNOTSUPP)
+		WRITE_ONCE(s->in_place, false);
+	whole = round_down(got, unit_pages);
+	diff_storage_put_pages(s, &bvec[whole], got - whole,
+			       *sector + (whole << (PAGE_SHIFT - SECTOR_SHIFT)), false);
+	diff_storage_free(s, *sector + (whole << (PAGE_SHIFT - SECTOR_SHIFT)),
+			  (nr - whole) << (PAGE_SHIFT - SECTOR_SHIFT));
+	return whole;
+}
+
+/**
+ * diff_storage_put_pages - the pages are not looked at any more
+ * @s: the storage
+ * @bvec: from diff_storage_get_pages()
+ * @nr: how many
+ * @sector: where the first is; the space is not given back
+ * @filled: there is data in them
+ */
+void diff_storage_put_pages(struct diff_storage *s, struct bio_vec *bvec, unsigned int nr,
+			    sector_t sector, bool filled)
+{
+	loff_t pos = (loff_t)sector << SECTOR_SHIFT;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		compat_write_end(s->file, pos + ((loff_t)i << PAGE_SHIFT), bvec[i].bv_page,
+				 filled);
+}
+
+/**
+ * diff_storage_read_pages - copy what is in memory to a bio
+ * @s: a storage in memory
+ * @bio: takes the data
+ * @iter: where in the bio, and how much
+ * @pos: where in the file, in bytes
+ *
+ * Return: bytes copied, up to the first page that is not in memory.
+ */
+unsigned int diff_storage_read_pages(struct diff_storage *s, struct bio *bio,
+				     struct bvec_iter iter, loff_t pos)
+{
+	unsigned int done = 0, n;
+
+	for (; iter.bi_size; done += n) {
+		struct bio_vec bv = bio_iter_iovec(bio, iter);
+		struct page *page = find_get_page(s->file->f_mapping,
+						  (pos + done) >> PAGE_SHIFT);
+
+		if (!page || !PageUptodate(page)) {
+			if (page)
+				put_page(page);
+			break;
+		}
+		n = min_t(unsigned int, bv.bv_len, PAGE_SIZE - offset_in_page(pos + done));
+		memcpy_page(bv.bv_page, bv.bv_offset, page, offset_in_page(pos + done), n);
+		flush_dcache_page(bv.bv_page);
+		put_page(page);
+		bio_advance_iter_single(bio, &iter, n);
+	}
+	return done;
+}
+
+/*
  * Growth.
  */
 
@@ -243,6 +346,40 @@ static s64 storage_extend(struct diff_storage *s)
 			return ret;
 	}
 	return count;
+}
+
+/**
+ * struct first_extent - the first portion of a file
+ * @work: allocates it
+ * @storage: of the file
+ * @result: of storage_extend()
+ */
+struct first_extent {
+	struct work_struct work;
+	struct diff_storage *storage;
+	s64 result;
+};
+
+static void first_extent_work(struct work_struct *work)
+{
+	struct first_extent *first = container_of(work, struct first_extent, work);
+
+	first->result = storage_extend(first->storage);
+}
+
+/*
+ * Like later ones, the first portion is allocated by a worker: a task may have a signal
+ * pending that it does not even see, as io_uring sends them, and tmpfs gives up then.
+ */
+static s64 storage_extend_first(struct diff_storage *s)
+{
+	struct first_extent first = { .storage = s };
+
+	INIT_WORK_ONSTACK(&first.work, first_extent_work);
+	queue_work(system_unbound_wq, &first.work);
+	flush_work(&first.work);
+	destroy_work_on_stack(&first.work);
+	return first.result;
 }
 
 static void storage_grow_work(struct work_struct *work)
@@ -325,10 +462,12 @@ static int storage_open_file(struct diff_storage *s, const char *path, int flags
 		return -ENOSPC;
 	if (s->allocated)
 		return 0;
-	count = storage_extend(s);
+	count = storage_extend_first(s);
 	if (count < 0)
 		return count;
 	s->allocated = count;
+	/* Of a file that was there before it is not known which pages it has. */
+	s->in_place = s->in_memory;
 	return 0;
 }
 

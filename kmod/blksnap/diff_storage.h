@@ -20,6 +20,7 @@ struct diff_area;
  * @sparse: the file needs no allocation ahead: it takes space as it is written
  * @unit_shift: log2 of the sectors of a unit, in which space is given out and copies are made
  * @in_memory: a read of @file does not wait for a device
+ * @in_place: copies are read from the source right into the pages of @file
  * @lock: protects what follows
  * @limit: most sectors that it may take
  * @portion: sectors by which it grows when less than half of that is free
@@ -37,9 +38,11 @@ struct diff_area;
  * @pending: bytes of copies in memory, from before they are read to stored
  * @pending_max: bytes
  * @progress: when the last copy was stored or given up, in jiffies
- * @spare_lock: protects @spares and @nr_spares
+ * @spare_lock: protects what follows
  * @spares: pages for copies to come, linked by page_private()
  * @nr_spares: how many
+ * @spare_copies: with room for one page
+ * @nr_spare_copies: how many
  * @room: where those wait that would exceed @pending_max
  * @idle: struct batch, not in use
  * @done: struct batch, written
@@ -56,6 +59,7 @@ struct diff_storage {
 	struct compat_bdev bdev;
 	bool sparse;
 	bool in_memory;
+	bool in_place;
 	unsigned int unit_shift;
 	spinlock_t lock; /* what follows, but for the works */
 	sector_t limit;
@@ -74,9 +78,11 @@ struct diff_storage {
 	size_t pending;
 	size_t pending_max;
 	unsigned long progress;
-	spinlock_t spare_lock; /* spares */
+	spinlock_t spare_lock; /* what follows, up to the spare copies */
 	struct page *spares;
 	unsigned int nr_spares;
+	struct copy *spare_copies;
+	unsigned int nr_spare_copies;
 	wait_queue_head_t room;
 	struct list_head idle;
 	struct list_head done;
@@ -97,6 +103,12 @@ sector_t diff_storage_alloc(struct diff_storage *s, sector_t want, sector_t at,
 			    sector_t *sector);
 void diff_storage_free(struct diff_storage *s, sector_t sector, sector_t count);
 bool diff_storage_grow(struct diff_storage *s);
+unsigned int diff_storage_get_pages(struct diff_storage *s, struct bio_vec *bvec,
+				    unsigned int nr, sector_t *sector);
+void diff_storage_put_pages(struct diff_storage *s, struct bio_vec *bvec, unsigned int nr,
+			    sector_t sector, bool filled);
+unsigned int diff_storage_read_pages(struct diff_storage *s, struct bio *bio,
+				     struct bvec_iter iter, loff_t pos);
 void diff_storage_no_space(struct diff_storage *s, sector_t count);
 void diff_storage_set_watermark(struct diff_storage *s, sector_t used);
 
@@ -107,6 +119,7 @@ void store_exit(struct diff_storage *s);
 int store_reserve(struct diff_storage *s, struct diff_area *area, size_t bytes, bool wait);
 void store_unreserve(struct diff_storage *s, size_t bytes);
 void store_queue(struct diff_storage *s, struct copy *copy);
+void store_over(struct diff_storage *s, struct copy *copy);
 void store_flush(struct diff_storage *s);
 
 /* Have queued copies stored at once. */

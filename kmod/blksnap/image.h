@@ -5,6 +5,7 @@
 #include <linux/blkdev.h>
 #include <linux/workqueue.h>
 
+struct copy;
 struct diff_area;
 
 /**
@@ -28,5 +29,11 @@ void image_exit(void);
 struct image *image_create(struct diff_area *area);
 void image_remove(struct image *image);
 bool image_is(const struct gendisk *disk);
+
+/* Reads; image_read.c. */
+int image_read_init(void);
+void image_read_exit(void);
+void image_read(struct diff_area *area, struct bio *bio);
+int image_read_unit(struct diff_area *area, struct copy *copy, u64 unit);
 
 #endif /* _BLKSNAP_IMAGE_H */

@@ -9,7 +9,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/hash.h>
 #include <linux/slab.h>
 #include "diff_area.h"
 #include "diff_storage.h"
@@ -39,11 +38,6 @@ static void piece_free(struct piece *piece)
 		kmem_cache_free(piece_cache, piece);
 }
 
-static struct shard *shard_of(struct diff_area *area, u64 unit)
-{
-	return &area->shards[hash_64(unit >> area->chunk_shift, SHARD_BITS)];
-}
-
 /*
  * A shard, with its lock held.
  */
@@ -51,6 +45,12 @@ static struct shard *shard_of(struct diff_area *area, u64 unit)
 static struct piece *piece_entry(struct rb_node *node)
 {
 	return rb_entry_safe(node, struct piece, node);
+}
+
+/* For those who read without being registered. */
+static void shard_changed(struct shard *sh)
+{
+	WRITE_ONCE(sh->changes, sh->changes + 1);
 }
 
 static u64 piece_last(const struct piece *p)
@@ -82,16 +82,37 @@ static struct piece *shard_next(struct piece *p)
 	return piece_entry(rb_next(&p->node));
 }
 
+/* Where a piece from @unit on belongs in the tree, and its neighbours there. */
+static struct rb_node **shard_place(struct shard *sh, u64 unit, struct rb_node **parent,
+				    struct piece **before, struct piece **after)
+{
+	struct rb_node **p = &sh->pieces.rb_node;
+
+	*parent = NULL;
+	*before = NULL;
+	*after = NULL;
+	while (*p) {
+		struct piece *piece = piece_entry(*p);
+
+		*parent = *p;
+		if (unit < piece->unit) {
+			*after = piece;
+			p = &(*p)->rb_left;
+		} else {
+			*before = piece;
+			p = &(*p)->rb_right;
+		}
+	}
+	return p;
+}
+
 static void shard_insert(struct shard *sh, struct piece *piece)
 {
-	struct rb_node **p = &sh->pieces.rb_node, *parent = NULL;
+	struct piece *before, *after;
+	struct rb_node **link, *parent;
 
-	while (*p) {
-		parent = *p;
-		p = piece->unit < piece_entry(parent)->unit ? &parent->rb_left :
-							      &parent->rb_right;
-	}
-	rb_link_node(&piece->node, parent, p);
+	link = shard_place(sh, piece->unit, &parent, &before, &after);
+	rb_link_node(&piece->node, parent, link);
 	rb_insert_color(&piece->node, &sh->pieces);
 }
 
@@ -110,6 +131,8 @@ static bool shard_split(struct diff_area *area, struct shard *sh, u64 unit,
 	rest->unit = unit;
 	rest->count = piece_last(p) - unit + 1;
 	rest->copy = p->copy;
+	if (p->copy)
+		p->copy->piece = NULL;
 	rest->sector = p->sector + ((unit - p->unit) << area->unit_shift);
 	p->count = unit - p->unit;
 	shard_insert(sh, rest);
@@ -123,11 +146,11 @@ static bool pieces_adjoin(struct diff_area *area, struct piece *a, struct piece 
 	       a->sector + ((sector_t)a->count << area->unit_shift) == b->sector;
 }
 
-/* Merges what adjoins in the storage, from the piece before @unit to @last. */
-static struct piece *shard_merge(struct diff_area *area, struct shard *sh, u64 unit,
+/* Merges what adjoins in the storage, from @p to the piece behind @last. */
+static struct piece *shard_merge(struct diff_area *area, struct shard *sh, struct piece *p,
 				 u64 last)
 {
-	struct piece *p = shard_find(sh, unit ? unit - 1 : 0), *next, *freed = NULL;
+	struct piece *next, *freed = NULL;
 
 	while (p && p->unit <= last) {
 		next = shard_next(p);
@@ -157,20 +180,23 @@ static void piece_list_free(struct piece *list)
  * Released ranges.
  */
 
-/* Whether @unit is released; @last becomes the last unit of which the same holds. */
-static bool unit_released(struct diff_area *area, u64 unit, u64 *last)
+static noinline bool released_find(struct diff_area *area, u64 unit, u64 *last)
 {
 	MA_STATE(mas, &area->released, unit, unit);
 	void *entry;
 
-	*last = U64_MAX;
-	if (likely(!READ_ONCE(area->releasing)))
-		return false;
 	rcu_read_lock();
 	entry = mas_walk(&mas);
 	*last = mas.last;
 	rcu_read_unlock();
 	return entry;
+}
+
+/* Whether @unit is released; @last becomes the last unit of which the same holds. */
+static __always_inline bool unit_released(struct diff_area *area, u64 unit, u64 *last)
+{
+	*last = U64_MAX;
+	return unlikely(READ_ONCE(area->releasing)) && released_find(area, unit, last);
 }
 
 /* Sectors of a range that are not released yet. */
@@ -216,15 +242,20 @@ static int released_add(struct diff_area *area, u64 *first, u64 *last)
 	return ret;
 }
 
-/* The largest range is what the tracker is to know. */
-static void released_tell(struct diff_area *area, u64 first, u64 last)
+/*
+ * Has the writers know of a range that was released within a larger one that is: of the
+ * blocks at its edges the rest may be in that.
+ */
+static void release_settle(struct diff_area *area, u64 first, u64 last, u64 range_first,
+			   u64 range_last)
 {
-	const struct released *most = &area->tracker->released;
-	sector_t sector = first << area->unit_shift;
-	sector_t end = min((sector_t)(last + 1) << area->unit_shift, area->capacity);
+	struct cbt_map *map = area->tracker->map;
+	sector_t block = 1ULL << map->block_shift;
+	sector_t sector = round_down(first << area->unit_shift, block);
+	sector_t end = round_up((last + 1) << area->unit_shift, block);
 
-	if (end - sector > most->end - most->sector)
-		tracker_set_released(area->tracker, sector, end);
+	cbt_map_settle(map, max(sector, (sector_t)range_first << area->unit_shift),
+		       min(end, (sector_t)(range_last + 1) << area->unit_shift));
 }
 
 /*
@@ -248,81 +279,43 @@ static u64 shard_ahead(struct diff_area *area, struct shard *sh, u64 unit, u64 g
 /**
  * pieces_find_gap - look for units that would have to be kept
  * @area: the area
- * @first: where to begin; then the first unit of the gap
+ * @gap: its unit is where to begin; what was found
  * @last: where to end, in the same chunk
- * @gap_last: last unit of the gap
- * @ahead_last: the same, or a unit behind it up to which it pays to keep all at once
  *
- * Return: whether there is one.
+ * Return: whether there are any.
  */
-bool pieces_find_gap(struct diff_area *area, u64 *first, u64 last, u64 *gap_last,
-		     u64 *ahead_last)
+bool pieces_find_gap(struct diff_area *area, struct gap *gap, u64 last)
 {
 	struct shard *sh = shard_of(area, last);
-	u64 unit = *first, end;
+	u64 unit = gap->unit, end;
 	struct piece *p;
-	bool found = false;
 
+	/* Most often it is all one range, whose pieces are gone for good. */
+	if (unit_released(area, unit, &end) && end >= last)
+		return false;
 	spin_lock(&sh->lock);
 	p = shard_find(sh, unit);
 	while (unit <= last) {
 		if (p && p->unit <= unit) {
+			if (p->copy && p->copy->state != COPY_SETTLED)
+				gap->busy = true;
 			unit = piece_last(p) + 1;
 			p = shard_next(p);
 			continue;
 		}
 		if (unit_released(area, unit, &end)) {
-			if (end >= last)
-				break;
-			unit = end + 1;
+			unit = min(end, last) + 1;
 			p = shard_find(sh, unit);
 			continue;
 		}
-		*first = unit;
 		end = min(end, p ? p->unit - 1 : U64_MAX);
-		*gap_last = min(last, end);
-		*ahead_last = max(*gap_last, shard_ahead(area, sh, unit, end));
-		found = true;
+		gap->unit = unit;
+		gap->last = min(last, end);
+		gap->ahead = max(gap->last, shard_ahead(area, sh, unit, end));
 		break;
 	}
 	spin_unlock(&sh->lock);
-	return found;
-}
-
-/**
- * pieces_kept - whether units may be overwritten at once
- * @area: the area
- * @first: first unit
- * @last: last unit, in the same chunk
- *
- * Return: true if each of them is kept or released.
- */
-bool pieces_kept(struct diff_area *area, u64 first, u64 last)
-{
-	struct shard *sh = shard_of(area, last);
-	struct piece *p;
-	u64 end;
-
-	/* Most often it is all one range, whose pieces are gone for good. */
-	if (unit_released(area, first, &end) && end >= last)
-		return true;
-	spin_lock(&sh->lock);
-	p = shard_find(sh, first);
-	while (first <= last) {
-		if (p && p->unit <= first) {
-			if (p->copy && p->copy->state != COPY_SETTLED)
-				break;
-			first = piece_last(p) + 1;
-			p = shard_next(p);
-		} else if (unit_released(area, first, &end)) {
-			first = min(end, last) + 1;
-			p = shard_find(sh, first);
-		} else {
-			break;
-		}
-	}
-	spin_unlock(&sh->lock);
-	return first > last;
+	return unit <= last;
 }
 
 /**
@@ -356,23 +349,27 @@ bool pieces_busy(struct diff_area *area, u64 first, u64 last)
 int pieces_claim(struct diff_area *area, struct copy *copy)
 {
 	struct shard *sh = shard_of(area, copy->unit);
-	struct piece *piece = piece_alloc(), *p;
+	struct piece *piece = piece_alloc(), *before, *after;
+	struct rb_node **link, *parent;
 
 	if (!piece)
 		return -ENOMEM;
 	spin_lock(&sh->lock);
-	p = shard_find(sh, copy->unit);
-	if (p && p->unit <= copy->unit) {
+	link = shard_place(sh, copy->unit, &parent, &before, &after);
+	if (before && piece_last(before) >= copy->unit) {
 		spin_unlock(&sh->lock);
 		piece_free(piece);
 		return -EBUSY;
 	}
-	if (p && p->unit < copy->unit + copy->count)
-		copy->count = p->unit - copy->unit;
+	if (after && after->unit < copy->unit + copy->count)
+		copy->count = after->unit - copy->unit;
 	piece->unit = copy->unit;
 	piece->count = copy->count;
 	piece->copy = copy;
-	shard_insert(sh, piece);
+	copy->piece = piece;
+	rb_link_node(&piece->node, parent, link);
+	rb_insert_color(&piece->node, &sh->pieces);
+	copy->follows = sh->next == copy->unit;
 	sh->next = copy->unit + copy->count;
 	sh->claimed = copy->count;
 	spin_unlock(&sh->lock);
@@ -394,6 +391,8 @@ void pieces_set_state(struct diff_area *area, struct copy *copy, enum copy_state
 	if (state == COPY_READY && list_empty(&area->readers))
 		state = COPY_SETTLED;
 	copy->state = state;
+	/* From now on the source may be overwritten. */
+	shard_changed(sh);
 	spin_unlock(&sh->lock);
 	if (wq_has_sleeper(&area->wait))
 		wake_up_all(&area->wait);
@@ -467,18 +466,33 @@ static void shard_stored(struct diff_area *area, struct shard *sh, struct copy *
 	holes_add(holes, unit - first, last + 1 - unit);
 }
 
-/**
- * pieces_stored - units of a copy are in the storage
- * @area: the area
- * @copy: the copy
- * @offset: of the first unit in the copy
- * @count: units
- * @sector: where in the storage; what is not needed of it is given back
- *
- * Return: 0 or -ENOMEM; then nothing has changed.
- */
-int pieces_stored(struct diff_area *area, struct copy *copy, u32 offset, u32 count,
-		  sector_t sector)
+/* Most often all of a copy is stored at once, and is one piece still. */
+static bool pieces_stored_whole(struct diff_area *area, struct copy *copy, sector_t sector)
+{
+	struct shard *sh = shard_of(area, copy->unit);
+	struct piece *p, *before, *freed = NULL;
+
+	spin_lock(&sh->lock);
+	p = copy->piece;
+	if (unlikely(!p)) {
+		spin_unlock(&sh->lock);
+		return false;
+	}
+	copy->piece = NULL;
+	p->copy = NULL;
+	p->sector = sector;
+	/* Else what lies beside it on the device is elsewhere in the storage. */
+	if (copy->follows) {
+		before = piece_entry(rb_prev(&p->node));
+		freed = shard_merge(area, sh, before ?: p, p->unit);
+	}
+	spin_unlock(&sh->lock);
+	piece_list_free(freed);
+	return true;
+}
+
+static noinline int pieces_stored_part(struct diff_area *area, struct copy *copy, u32 offset,
+				       u32 count, sector_t sector)
 {
 	struct shard *sh = shard_of(area, copy->unit);
 	u64 first = copy->unit + offset, last = first + count - 1;
@@ -501,7 +515,7 @@ int pieces_stored(struct diff_area *area, struct copy *copy, u32 offset, u32 cou
 		spin_lock(&sh->lock);
 	}
 	shard_stored(area, sh, copy, first, last, sector, &holes);
-	freed = shard_merge(area, sh, first, last);
+	freed = shard_merge(area, sh, shard_find(sh, first ? first - 1 : 0), last);
 	spin_unlock(&sh->lock);
 
 	piece_list_free(freed);
@@ -512,6 +526,24 @@ int pieces_stored(struct diff_area *area, struct copy *copy, u32 offset, u32 cou
 				  sector + ((sector_t)holes.hole[i].offset << area->unit_shift),
 				  (sector_t)holes.hole[i].count << area->unit_shift);
 	return 0;
+}
+
+/**
+ * pieces_stored - units of a copy are in the storage
+ * @area: the area
+ * @copy: the copy
+ * @offset: of the first unit in the copy
+ * @count: units
+ * @sector: where in the storage; what is not needed of it is given back
+ *
+ * Return: 0 or -ENOMEM; then nothing has changed.
+ */
+int pieces_stored(struct diff_area *area, struct copy *copy, u32 offset, u32 count,
+		  sector_t sector)
+{
+	if (count == copy->count && pieces_stored_whole(area, copy, sector))
+		return 0;
+	return pieces_stored_part(area, copy, offset, count, sector);
 }
 
 /*
@@ -543,9 +575,12 @@ static struct piece *shard_remove(struct diff_area *area, struct shard *sh, u64 
 	for (p = shard_find(sh, first); p && p->unit <= last; p = next) {
 		next = shard_next(p);
 		rb_erase(&p->node, &sh->pieces);
+		if (p->copy && p->copy->piece == p)
+			p->copy->piece = NULL;
 		p->next = removed;
 		removed = p;
 	}
+	shard_changed(sh);
 	if (insert)
 		shard_insert(sh, insert);
 	spin_unlock(&sh->lock);
@@ -588,6 +623,7 @@ int pieces_replace(struct diff_area *area, u64 first, u64 last, struct copy *cop
 	piece->unit = first;
 	piece->count = last - first + 1;
 	piece->copy = copy;
+	copy->piece = piece;
 	removed = shard_remove(area, shard_of(area, first), first, last, piece, &ret);
 	if (ret) {
 		piece_free(piece);
@@ -645,13 +681,14 @@ int pieces_release(struct diff_area *area, u64 first, u64 last)
 	removed = range_remove(area, first, last, &ret);
 	diff_area_readers_wait(area, first, last);
 	pieces_discard(area, removed);
-	released_tell(area, range_first, range_last);
+	release_settle(area, first, last, range_first, range_last);
 	return 0;
 }
 
 /**
  * pieces_lookup - where the data of a unit is, and of those that follow
- * @area: the area; for SOURCE the caller is one of its readers
+ * @area: the area; what is on the source or in the storage stays there while the caller
+ *	is one of its readers
  * @first: the unit
  * @last: up to which is asked, in the same chunk
  * @run: what was found

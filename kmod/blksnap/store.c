@@ -138,16 +138,56 @@ static size_t copy_bytes(const struct copy *copy)
 	return (size_t)copy->count << (copy->area->unit_shift + SECTOR_SHIFT);
 }
 
+/* Units of a queued copy have their space, or will not be stored. */
+static void store_waited(struct diff_storage *s, struct copy *copy, u32 count)
+{
+	spin_lock_irq(&s->lock);
+	s->waiting -= (sector_t)count << copy->area->unit_shift;
+	spin_unlock_irq(&s->lock);
+}
+
+/**
+ * store_over - a copy is stored, or comes to nothing
+ * @s: the storage
+ * @copy: in no list; of those that failed the pieces are dropped
+ */
+void store_over(struct diff_storage *s, struct copy *copy)
+{
+	size_t bytes = copy->in_place ? 0 : copy_bytes(copy);
+
+	if (copy->failed)
+		pieces_drop(copy->area, copy);
+	copy_put(copy);
+	if (bytes)
+		store_unreserve(s, bytes);
+}
+
+/* Units of a copy are in the storage, or could not be brought there. */
+static void store_part(struct copy *copy, u32 offset, u32 count, sector_t sector, int error)
+{
+	if (!error)
+		error = pieces_stored(copy->area, copy, offset, count, sector);
+	if (error) {
+		copy->failed = true;
+		diff_area_corrupt(copy->area, error);
+	}
+}
+
 /**
  * store_queue - have a copy stored
  * @s: the storage
- * @copy: settled, and reserved for; its reference goes over to the storage
+ * @copy: settled, and reserved for unless in place; its reference goes over to the storage
  */
 void store_queue(struct diff_storage *s, struct copy *copy)
 {
 	sector_t before;
 	bool enough;
 
+	if (copy->in_place) {
+		store_part(copy, 0, copy->count, copy->sector, 0);
+		store_over(s, copy);
+		return;
+	}
 	spin_lock_irq(&s->lock);
 	list_add_tail(&copy->link, &s->queue);
 	before = s->waiting;
@@ -158,25 +198,6 @@ void store_queue(struct diff_storage *s, struct copy *copy)
 		store_kick(s);
 	else if (!delayed_work_pending(&s->store_work))
 		queue_delayed_work(s->wq, &s->store_work, STORE_DELAY);
-}
-
-/* Units of a queued copy have their space, or will not be stored. */
-static void store_waited(struct diff_storage *s, struct copy *copy, u32 count)
-{
-	spin_lock_irq(&s->lock);
-	s->waiting -= (sector_t)count << copy->area->unit_shift;
-	spin_unlock_irq(&s->lock);
-}
-
-/* A copy is stored, or comes to nothing; it is in no list. */
-static void copy_over(struct diff_storage *s, struct copy *copy)
-{
-	size_t bytes = copy_bytes(copy);
-
-	if (copy->failed)
-		pieces_drop(copy->area, copy);
-	copy_put(copy);
-	store_unreserve(s, bytes);
 }
 
 /*
@@ -249,7 +270,7 @@ static struct copy *batch_fill(struct diff_storage *s, struct batch *b)
 			queue_del(s, copy);
 			store_waited(s, copy, copy->count);
 			copy->failed = true;
-			copy_over(s, copy);
+			store_over(s, copy);
 			continue;
 		}
 		if (!batch_add(b, copy))
@@ -267,19 +288,12 @@ static void batch_written(struct diff_storage *s, struct batch *b)
 	for (i = 0; i < b->nr_parts; i++) {
 		struct part *part = &b->parts[i];
 		struct copy *copy = part->copy;
-		int error = b->error;
 
-		if (!error)
-			error = pieces_stored(copy->area, copy, part->offset, part->count,
-					      part->sector);
-		if (error) {
-			copy->failed = true;
-			diff_area_corrupt(copy->area, error);
-		}
+		store_part(copy, part->offset, part->count, part->sector, b->error);
 		/* The queue has no more of it, and batches complete in any order. */
 		copy->written += part->count;
 		if (copy->written == copy->count)
-			copy_over(s, copy);
+			store_over(s, copy);
 	}
 	list_add(&b->link, &s->idle);
 }
@@ -368,7 +382,7 @@ static void store_overflow(struct diff_storage *s, struct copy *copy)
 	copy->failed = true;
 	copy->written += left;
 	if (copy->written == copy->count)
-		copy_over(s, copy);
+		store_over(s, copy);
 }
 
 static void store_work(struct work_struct *work)

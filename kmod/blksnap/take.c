@@ -250,7 +250,6 @@ static int take_switch(struct take *take, struct snapshot *snap)
 		cbt_map_take(t->map);
 		t->threshold_told = 0;
 		tracker_totals(t, &writes, &t->sectors_base);
-		tracker_set_released(t, 0, 0);
 		rcu_assign_pointer(t->area, dev->area);
 		i++;
 	}

@@ -88,7 +88,6 @@ static struct tracker *tracker_alloc(struct block_device *bdev)
 		return NULL;
 	kref_init(&t->kref);
 	mutex_init(&t->lock);
-	seqcount_init(&t->released.seq);
 	INIT_DELAYED_WORK(&t->free_work, tracker_free);
 	if (gate_init(&t->gate))
 		goto free;
@@ -267,45 +266,15 @@ static bool tracker_copy(struct tracker *t, sector_t sector, sector_t count, boo
 	bool ok = true;
 	int idx;
 
+	if (sector + count <= t->map->capacity &&
+	    cbt_map_settled(t->map, sector, sector + count - 1))
+		return true;
 	idx = srcu_read_lock(&t->area_srcu);
 	area = srcu_dereference(t->area, &t->area_srcu);
 	if (area)
 		ok = diff_area_protect(area, sector, count, nowait);
 	srcu_read_unlock(&t->area_srcu, idx);
 	return ok;
-}
-
-/**
- * tracker_set_released - let writes to a range go on without a look at what is kept
- * @t: the tracker
- * @sector: first sector
- * @end: the sector behind; 0 for no range
- *
- * One task at a time. The range replaces the one before.
- */
-void tracker_set_released(struct tracker *t, sector_t sector, sector_t end)
-{
-	struct released *r = &t->released;
-
-	preempt_disable();
-	write_seqcount_begin(&r->seq);
-	r->sector = sector;
-	r->end = end;
-	write_seqcount_end(&r->seq);
-	preempt_enable();
-}
-
-/* Who finds it being changed goes the long way. */
-static __always_inline bool tracker_released(struct tracker *t, sector_t sector, sector_t end)
-{
-	const struct released *r = &t->released;
-	unsigned int seq;
-
-	if (end > READ_ONCE(r->end))
-		return false;
-	seq = raw_read_seqcount(&r->seq);
-	return !(seq & 1) && sector >= READ_ONCE(r->sector) && end <= READ_ONCE(r->end) &&
-	       !read_seqcount_retry(&r->seq, seq);
 }
 
 /* What lies beyond the map is new: there is nothing of it in any snapshot. */
@@ -333,10 +302,7 @@ static noinline bool tracker_submit_any(struct blkfilter *flt, struct bio *bio, 
 
 	if (!inside && !gate_enter(&t->gate) && !gate_enter_slow(&t->gate, nowait))
 		goto again;
-	/* Who is inside has looked for that. */
-	if (rcu_access_pointer(t->area) &&
-	    (inside || !tracker_released(t, sector, sector + count)) &&
-	    !tracker_copy(t, sector, count, nowait))
+	if (rcu_access_pointer(t->area) && !tracker_copy(t, sector, count, nowait))
 		goto leave;
 	if (t->async && !inflight_begin(t, bio))
 		goto leave;
@@ -375,7 +341,8 @@ static bool tracker_submit_bio(struct blkfilter *flt, struct bio *bio)
 	end = sector + count;
 	map = t->map;
 	if (unlikely(end > map->capacity || bdev_nr_sectors(flt->bdev) != map->capacity ||
-		     (rcu_access_pointer(t->area) && !tracker_released(t, sector, end))))
+		     (rcu_access_pointer(t->area) &&
+		      !cbt_map_settled_block(map, sector, end - 1))))
 		return tracker_submit_any(flt, bio, true);
 	gate_count(&t->gate, count);
 	cbt_map_mark(map, sector, end - 1);

@@ -6,7 +6,6 @@
 #include <linux/kref.h>
 #include <linux/mempool.h>
 #include <linux/mutex.h>
-#include <linux/seqlock.h>
 #include <linux/srcu.h>
 #include <linux/workqueue.h>
 #include "cbt_map.h"
@@ -17,20 +16,6 @@ struct diff_area;
 struct snapshot;
 
 /**
- * struct released - the largest range of a device that its image has released
- * @seq: odd while it is being changed
- * @sector: first sector
- * @end: the sector behind; 0 for no range
- *
- * Writes to it need no look at what is kept.
- */
-struct released {
-	seqcount_t seq;
-	sector_t sector;
-	sector_t end;
-};
-
-/**
  * struct tracker - the filter on one device
  * @flt: attached to the device
  * @kref: held by the attachment, and by the snapshot that the device is in
@@ -38,7 +23,6 @@ struct released {
  * @map: change map; another one takes its place with the gate closed and @lock held
  * @area: where overwritten data is kept while a snapshot is held, or NULL
  * @area_srcu: those who use @area
- * @released: of @area; none from the take on
  * @async: the driver may complete writes after it has returned, and has no
  *	queue that could be drained
  * @special: more is to be done for a write than to mark it: @async, or a @threshold
@@ -61,7 +45,6 @@ struct tracker {
 	struct cbt_map *map;
 	struct diff_area __rcu *area;
 	struct srcu_struct area_srcu;
-	struct released released;
 	bool async;
 	bool special;
 	mempool_t inflight;
@@ -84,7 +67,6 @@ struct tracker *tracker_get(struct tracker *t);
 void tracker_put(struct tracker *t);
 void tracker_tell_size(struct tracker *t);
 void tracker_check_threshold(struct tracker *t);
-void tracker_set_released(struct tracker *t, sector_t sector, sector_t end);
 void tracker_totals(struct tracker *t, u64 *writes, u64 *sectors);
 
 /* Control commands of the filter. */

@@ -12,6 +12,7 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/blk-integrity.h>
+#include <linux/pagemap.h>
 #include <linux/uio.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
@@ -204,6 +205,51 @@ static inline ssize_t compat_file_write(struct file *file, struct iov_iter *iter
 	return ret;
 #else
 	return vfs_iter_write(file, iter, pos, 0);
+#endif
+}
+
+/*
+ * A page of a file, locked and to be written as a whole; -EOPNOTSUPP if it is part of a
+ * larger one.
+ */
+static inline int compat_write_begin(struct file *file, loff_t pos, struct page **page)
+{
+	struct address_space *mapping = file->f_mapping;
+	void *fsdata;
+	int ret;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	ret = mapping->a_ops->write_begin(file, mapping, pos, PAGE_SIZE, page, &fsdata);
+	if (!ret && PageCompound(*page)) {
+		unlock_page(*page);
+		put_page(*page);
+		ret = -EOPNOTSUPP;
+	}
+#else
+	struct folio *folio;
+
+	ret = mapping->a_ops->write_begin(file, mapping, pos, PAGE_SIZE, &folio, &fsdata);
+	if (!ret && folio_test_large(folio)) {
+		folio_unlock(folio);
+		folio_put(folio);
+		ret = -EOPNOTSUPP;
+	}
+	if (!ret)
+		*page = folio_page(folio, 0);
+#endif
+	return ret;
+}
+
+/* The end of compat_write_begin(): the page is written, or cleared if nothing of it was. */
+static inline void compat_write_end(struct file *file, loff_t pos, struct page *page,
+				    bool written)
+{
+	struct address_space *mapping = file->f_mapping;
+	unsigned int bytes = written ? PAGE_SIZE : 0;
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	mapping->a_ops->write_end(file, mapping, pos, PAGE_SIZE, bytes, page, NULL);
+#else
+	mapping->a_ops->write_end(file, mapping, pos, PAGE_SIZE, bytes, page_folio(page), NULL);
 #endif
 }
 

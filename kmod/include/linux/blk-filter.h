@@ -179,13 +179,9 @@ static inline void blkfilter_put(struct blkfilter *flt)
  * without sectors (an empty flush).
  */
 static inline sector_t blkfilter_bio_sector(const struct blkfilter *flt,
-					    struct bio *bio)
+					    const struct bio *bio)
 {
-	sector_t sector = bio->bi_iter.bi_sector;
-
-	if (likely(!bio_flagged(bio, BIO_REMAPPED)))
-		sector += bio->bi_bdev->bd_start_sect;
-	return sector - flt->bdev->bd_start_sect;
+	return bio->bi_iter.bi_sector - flt->bdev->bd_start_sect;
 }
 
 #endif /* _LINUX_BLK_FILTER_H */

@@ -107,6 +107,21 @@ int main(void)
 	      "%llu bytes copied around a released unit",
 	      (unsigned long long)(figures().copied_bytes - before.copied_bytes));
 
+	/* Unit by unit, all of a tracking block but its last one, which is kept still. */
+	before = figures();
+	for (int i = 0; i < 15; i++)
+		release(14 * MIB + i * 4096, 4096);
+	seed_write(source.fd, 65536, 14 * MIB, 5);
+	check(figures().copied_bytes == before.copied_bytes + 4096, "%llu bytes copied of one unit that was not released",
+	      (unsigned long long)(figures().copied_bytes - before.copied_bytes));
+	seed_check(image, 4096, 14 * MIB + 15 * 4096, 1);
+	/* From then on nothing of the block is copied. */
+	release(14 * MIB + 15 * 4096, 4096);
+	seed_write(source.fd, 65536, 14 * MIB, 6);
+	check(figures().copied_bytes == before.copied_bytes + 4096, "a block that was released unit by unit is copied");
+	check(figures().released_bytes == 8 * MIB + 4096 + 65536, "%llu bytes released",
+	      (unsigned long long)figures().released_bytes);
+
 	/* Twice, and overlapping, is no error and counts once. */
 	release(13 * MIB, MIB);
 	release(0, 16 * MIB);
