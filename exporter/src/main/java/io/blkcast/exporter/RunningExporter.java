@@ -13,7 +13,6 @@ import io.blkcast.exporter.increment.BlockingPools;
 import io.blkcast.exporter.increment.GroupCoordinator;
 import io.blkcast.exporter.increment.Host;
 import io.blkcast.exporter.increment.IncrementSettings;
-import io.blkcast.exporter.increment.IntentFile;
 import io.blkcast.exporter.increment.Loop;
 import io.blkcast.exporter.increment.LoopVerticle;
 import io.blkcast.exporter.increment.Progress;

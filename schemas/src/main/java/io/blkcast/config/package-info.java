@@ -1,4 +1,4 @@
-/** What configuration files of all parts have in common. */
+/** What the files of all parts have in common, those of their configuration and of their state. */
 @NullMarked
 package io.blkcast.config;
 

@@ -1,11 +1,11 @@
 package io.blkcast.exporter.hook;
 
+import io.blkcast.config.FileReplacement;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
-import java.util.List;
 
 /**
  * An {@code after} command that still has to run, as it is kept in a file.
@@ -28,11 +28,10 @@ record Pending(String boot, Duration timeout, String after) {
     return boot.equals(thisBoot());
   }
 
-  /** Replaces the file as a whole. */
+  /** Replaces the file as a whole; nothing is frozen yet, so this may take its time. */
   void write(Path file) throws IOException {
-    Path next = file.resolveSibling(file.getFileName() + ".new");
-    Files.write(next, List.of(boot, Long.toString(timeout.toMillis()), after));
-    Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    String text = boot + "\n" + timeout.toMillis() + "\n" + after + "\n";
+    FileReplacement.replaceDurably(file, text.getBytes(StandardCharsets.UTF_8));
   }
 
   static Pending read(Path file) throws IOException {

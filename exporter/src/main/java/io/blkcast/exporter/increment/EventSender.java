@@ -34,6 +34,16 @@ final class EventSender {
     this.publisher = publisher;
   }
 
+  /** As below, of the volume as a whole. */
+  void send(VolumeEventType type, Severity severity, String message) {
+    send(type, severity, message, Optional.empty(), Map.of());
+  }
+
+  /** As below, of what happened at the source. */
+  void send(SourceEvents.Told told, Optional<UUID> incrementId) {
+    send(told.type(), told.severity(), told.message(), incrementId, told.attributes());
+  }
+
   void send(
       VolumeEventType type,
       Severity severity,

@@ -7,12 +7,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The increments that are wanted of a volume: the one that is next to be taken or under way, and
- * the one after it, for what was asked since its snapshot.
+ * the one after it, for what was asked since its snapshot. Belongs to the loop.
  */
 final class Requests {
 
   private @Nullable IncrementRequest current;
   private @Nullable IncrementRequest next;
+  private boolean closing;
+
+  /** Whether a BASELINE was wanted when closing began, and is not done. */
+  private boolean owed;
 
   /**
    * Wants an increment.
@@ -52,13 +56,27 @@ final class Requests {
   /** The current one is done; others are told by the caller. */
   Optional<IncrementRequest> finish() {
     Optional<IncrementRequest> done = current();
+    owed &= done.filter(IncrementRequest::resync).isEmpty();
     current = null;
     return done;
   }
 
+  /** What is refused from now on is wanted still, of the next process. */
+  void closing() {
+    owed = wantResync();
+    closing = true;
+  }
+
   /** Whether one that is not done has to be a BASELINE. */
   boolean wantResync() {
-    return (current != null && current.resync()) || (next != null && next.resync());
+    return closing
+        ? owed
+        : (current != null && current.resync()) || (next != null && next.resync());
+  }
+
+  void refuseAll(IncrementException why) {
+    refuseCurrent(why);
+    refuseNext(why);
   }
 
   void refuseCurrent(IncrementException why) {

@@ -6,7 +6,10 @@ import io.blkcast.schema.VolumeEventType;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Puts what happens at a source into the words of {@link io.blkcast.schema.VolumeEvent}. */
+/**
+ * Puts what happens to a source and to attempts into the words of {@link
+ * io.blkcast.schema.VolumeEvent}.
+ */
 final class SourceEvents {
 
   /** An event as it is published. */
@@ -103,8 +106,16 @@ final class SourceEvents {
         attributes);
   }
 
-  /** The type of event that a failed attempt is told by. */
-  static VolumeEventType failureType(String code) {
+  /** An attempt that has come to nothing. */
+  static Told tell(Verdict verdict) {
+    return new Told(
+        failureType(verdict.code()),
+        verdict.next() == Verdict.Next.RETRY ? Severity.WARNING : Severity.ERROR,
+        "increment given up: " + verdict.message(),
+        Map.of("code", verdict.code()));
+  }
+
+  private static VolumeEventType failureType(String code) {
     return switch (code) {
       case "snapshot-corrupted" -> VolumeEventType.SNAPSHOT_CORRUPTED;
       case "source-no-space" -> VolumeEventType.NO_SPACE;

@@ -1,21 +1,16 @@
 package io.blkcast.exporter.increment;
 
-import io.blkcast.exporter.publish.PublishException;
 import io.blkcast.exporter.publish.VolumePublisher;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.schema.Checkpoint;
-import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.Severity;
 import io.blkcast.schema.VolumeEventType;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -26,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * The increments of one volume, one after the other, until it is closed or fenced.
  *
  * <p><b>Threads.</b> All state belongs to the loop. Public methods may be called from any thread
- * and go there first; {@link #status()} holds snapshots for others to read.
+ * and go there first; {@link #monitor()} holds snapshots for others to read.
  *
  * <p><b>Course.</b> {@link #start} tracks the volume and opens the publisher, over and over until
  * both work. A request becomes the current one; the group coordinator takes a snapshot, an {@link
@@ -35,6 +30,11 @@ import org.slf4j.LoggerFactory;
  * since. The parent is always what Kafka says was committed last, so after a commit whose outcome
  * is unknown the publisher is opened again before anything else. Requests that come while an
  * increment is under way are met by the next one, whose snapshot is then later than the request.
+ *
+ * <p><b>Parts.</b> This decides what comes next. What it goes by is kept by parts that do not know
+ * it: {@link Standing} (may anything be taken), {@link Attachment} (what an increment builds on),
+ * {@link Requests}, {@link Retry} and {@link Schedule} (when), {@link Export} (the increment under
+ * way), {@link MoreRoom}, {@link IntentKeeper}.
  */
 public final class VolumeMachine implements GroupCoordinator.Member {
 
@@ -48,30 +48,19 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private final GroupCoordinator group;
   private final VolumeMonitor monitor;
   private final EventSender events;
-  private final Intent.Store intents;
+  private final Standing standing;
+  private final Attachment attachment;
+  private final IntentKeeper intents;
+  private final Retry retry;
+  private final Schedule schedule;
+  private final MoreRoom room;
   private final Requests requests = new Requests();
   private final Promise<Void> ready = Promise.promise();
   private final Promise<Void> closed = Promise.promise();
 
-  private boolean tracked;
-  private boolean open;
-  private boolean everReady;
-  private boolean preparing;
-  private boolean paused;
-  private boolean failed;
-  private boolean fenced;
-  private boolean closing;
-  private boolean resyncAfterRestart;
   private boolean waitingForGroup;
   private boolean publisherClosed;
-  private boolean roomAsked;
-  private int failures;
-  private Optional<Checkpoint> parent = Optional.empty();
-  private @Nullable UUID uncertain;
-  private Future<Void> saved = Future.succeededFuture();
-  private @Nullable IncrementRun run;
-  private Loop.@Nullable Timer retry;
-  private Loop.@Nullable Timer schedule;
+  private @Nullable Export export;
 
   public VolumeMachine(
       Loop loop,
@@ -87,9 +76,15 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     this.source = source;
     this.publisher = publisher;
     this.group = group;
-    this.intents = intents;
-    this.monitor = new VolumeMonitor(settings.name(), loop.clock(), shared.meters());
-    this.events = new EventSender(loop, settings.name(), publisher);
+    String name = settings.name();
+    this.monitor = new VolumeMonitor(name, loop.clock(), shared.meters());
+    this.events = new EventSender(loop, name, publisher);
+    this.standing = new Standing(name, monitor);
+    this.attachment = new Attachment(loop, name, source, publisher, monitor);
+    this.intents = new IntentKeeper(loop, name, intents);
+    this.retry = new Retry(loop, shared.random(), name, monitor, this::advance);
+    this.schedule = new Schedule(loop, settings.every(), monitor, this::due);
+    this.room = new MoreRoom(loop, source, name, events);
     group.add(this);
   }
 
@@ -122,7 +117,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   public void start() {
     loop.execute(
         () -> {
-          paused = intents.current().paused();
+          if (intents.current().paused()) {
+            standing.stillPaused();
+          }
           if (intents.current().resync()) {
             requests.add(Trigger.CALL, true, false, Promise.promise());
           }
@@ -150,7 +147,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   }
 
   private void requested(Trigger trigger, boolean resync, Promise<Committed> promise) {
-    Optional<IncrementException> refusal = refusal();
+    Optional<IncrementException> refusal = standing.refusal();
     if (refusal.isPresent()) {
       promise.fail(refusal.get());
       return;
@@ -158,40 +155,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     boolean idle = monitor.state() == IncrementState.IDLE;
     requests.add(trigger, resync, !idle, promise);
     if (idle && (trigger == Trigger.CALL || trigger == Trigger.SIGNAL)) {
-      cancelRetry();
+      retry.cancel();
     }
     advance();
-  }
-
-  private Optional<IncrementException> refusal() {
-    String name = settings.name();
-    if (closing) {
-      return refusal(IncrementException.Code.CLOSED, name + ": the exporter is shutting down");
-    }
-    if (fenced) {
-      return refusal(
-          IncrementException.Code.FENCED,
-          name
-              + ": another exporter has taken this volume over; stop one of the two, then restart"
-              + " this one if it is to have the volume");
-    }
-    if (failed) {
-      return refusal(
-          IncrementException.Code.FAILED,
-          name
-              + ": stopped: "
-              + monitor.lastError().map(Failure::message).orElse("unknown cause")
-              + "; mend that, then resume the volume");
-    }
-    if (paused) {
-      return refusal(IncrementException.Code.PAUSED, name + ": paused; resume the volume first");
-    }
-    return Optional.empty();
-  }
-
-  private static Optional<IncrementException> refusal(
-      IncrementException.Code code, String message) {
-    return Optional.of(new IncrementException(code, message));
   }
 
   /**
@@ -202,16 +168,14 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   public Future<Void> pause() {
     return onLoop(
         () -> {
-          if (!paused && !fenced && !closing) {
-            paused = true;
-            cancelRetry();
-            cancelSchedule();
+          if (standing.pause()) {
+            retry.cancel();
+            schedule.cancel();
             if (monitor.state() == IncrementState.IDLE) {
-              requests.refuseCurrent(refusalOrClosed());
+              requests.refuseCurrent(standing.reason());
             }
-            requests.refuseNext(refusalOrClosed());
-            events.send(
-                VolumeEventType.PAUSED, Severity.INFO, "paused", Optional.empty(), Map.of());
+            requests.refuseNext(standing.reason());
+            events.send(VolumeEventType.PAUSED, Severity.INFO, "paused");
           }
         });
   }
@@ -220,13 +184,10 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   public Future<Void> resume() {
     return onLoop(
         () -> {
-          if (paused || failed) {
-            paused = false;
-            failed = false;
-            failures = 0;
-            cancelRetry();
-            events.send(
-                VolumeEventType.RESUMED, Severity.INFO, "resumed", Optional.empty(), Map.of());
+          if (standing.resume()) {
+            retry.succeeded();
+            retry.cancel();
+            events.send(VolumeEventType.RESUMED, Severity.INFO, "resumed");
             arm();
           }
         });
@@ -243,22 +204,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     return promise.future();
   }
 
-  /** Saves what a restart must not forget, one save after the other. */
+  /** Saves what a restart must not forget. */
   private Future<Void> remember() {
-    // What closing refuses is asked for still.
-    boolean resync = closing ? resyncAfterRestart : requests.wantResync();
-    Intent intent = new Intent(paused, resync);
-    saved =
-        saved
-            .otherwiseEmpty()
-            .compose(
-                ignored ->
-                    intent.equals(intents.current())
-                        ? Future.succeededFuture()
-                        : loop.perform(Pool.SOURCE, () -> intents.save(intent)))
-            .onFailure(
-                e -> LOG.error("{}: cannot remember {}: {}", settings.name(), intent, e + ""));
-    return saved;
+    return intents.save(new Intent(standing.isPaused(), requests.wantResync()));
   }
 
   /** Completes when the loop has done what was given to it so far. */
@@ -274,43 +222,17 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   }
 
   private void sourceEvent(SourceEvent event) {
-    SourceEvents.Told told = SourceEvents.tell(event);
-    events.send(told.type(), told.severity(), told.message(), runId(), told.attributes());
+    events.send(SourceEvents.tell(event), Optional.ofNullable(export).map(Export::incrementId));
     if (event instanceof SourceEvent.NoSpace) {
-      askForRoom();
+      room.ask();
     }
-    if (event instanceof SourceEvent.Corrupted corrupted && run != null) {
-      run.cancel(new SourceException(SourceException.Code.CORRUPTED, corrupted.cause()));
+    if (event instanceof SourceEvent.Corrupted corrupted && export != null) {
+      export.cancel(new SourceException(SourceException.Code.CORRUPTED, corrupted.cause()));
     } else if (event instanceof SourceEvent.Changed) {
       requested(Trigger.CHANGED_BYTES, false, Promise.promise());
     } else if (event instanceof SourceEvent.Watermark) {
       requested(Trigger.STORAGE_WATERMARK, false, Promise.promise());
     }
-  }
-
-  /** The snapshot's storage is too small: the next one is to get more. Once for each snapshot. */
-  private void askForRoom() {
-    if (roomAsked || closing) {
-      return;
-    }
-    roomAsked = true;
-    loop.blocking(Pool.SOURCE, () -> source.moreRoom(settings.name()))
-        .onSuccess(
-            limit ->
-                events.send(
-                    VolumeEventType.NO_SPACE,
-                    limit.isPresent() ? Severity.INFO : Severity.WARNING,
-                    limit.isPresent()
-                        ? "the difference storage of the next snapshot may hold "
-                            + limit.getAsLong()
-                            + " bytes"
-                        : "the difference storage may not grow any further; raise"
-                            + " differenceStorage.limit or growTo, or take increments more often",
-                    Optional.empty(),
-                    limit.isPresent()
-                        ? Map.of("limit_bytes", Long.toString(limit.getAsLong()))
-                        : Map.of()))
-        .onFailure(e -> LOG.warn("{}: no more room can be had: {}", settings.name(), e.toString()));
   }
 
   /**
@@ -321,42 +243,38 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   public Future<Void> close() {
     loop.execute(
         () -> {
-          if (closing) {
+          if (standing.isClosed()) {
             return;
           }
-          closing = true;
-          resyncAfterRestart = requests.wantResync();
-          cancelRetry();
-          cancelSchedule();
+          standing.close();
+          requests.closing();
+          room.close();
+          retry.cancel();
+          schedule.cancel();
           if (monitor.state() != IncrementState.COMMITTING
               && monitor.state() != IncrementState.RELEASING) {
-            requests.refuseCurrent(closedException());
+            requests.refuseCurrent(standing.closing());
           }
-          requests.refuseNext(closedException());
-          if (run != null) {
-            run.cancel(closedException());
+          requests.refuseNext(standing.closing());
+          if (export != null) {
+            export.cancel(standing.closing());
           }
           advance();
         });
     return closed.future();
   }
 
-  private IncrementException closedException() {
-    return new IncrementException(
-        IncrementException.Code.CLOSED, settings.name() + ": the exporter is shutting down");
-  }
-
   /** Does what can be done now. Called again whenever something has changed. */
   private void advance() {
-    monitor.status(status());
-    if (monitor.state() != IncrementState.IDLE || preparing || waitingForGroup) {
+    monitor.status(standing.status());
+    if (monitor.state() != IncrementState.IDLE || attachment.isPreparing() || waitingForGroup) {
       return;
     }
-    if (closing) {
-      requests.refuseCurrent(closedException());
+    if (standing.isClosed()) {
+      requests.refuseCurrent(standing.closing());
       if (!publisherClosed) {
         publisherClosed = true;
-        Future<Void> remembered = saved.otherwiseEmpty();
+        Future<Void> remembered = intents.settled();
         loop.perform(Pool.PUBLISH, publisher::close)
             .otherwiseEmpty()
             .compose(ignored -> remembered)
@@ -364,55 +282,25 @@ public final class VolumeMachine implements GroupCoordinator.Member {
       }
       return;
     }
-    if (fenced || failed || retry != null) {
+    if (standing.isStopped() || retry.isWaiting()) {
       return;
     }
-    if (!tracked || !open) {
+    if (!attachment.isUsable()) {
       prepare();
       return;
     }
     requests.moveUp();
-    if (requests.current().isPresent() && !paused) {
+    if (requests.current().isPresent() && !standing.isPaused()) {
       waitingForGroup = true;
       group.request();
     }
   }
 
-  private VolumeStatus status() {
-    if (closing) {
-      return VolumeStatus.CLOSED;
-    }
-    if (fenced) {
-      return VolumeStatus.FENCED;
-    }
-    if (failed) {
-      return VolumeStatus.FAILED;
-    }
-    if (paused) {
-      return VolumeStatus.PAUSED;
-    }
-    return everReady ? VolumeStatus.ACTIVE : VolumeStatus.STARTING;
-  }
-
   private void prepare() {
-    preparing = true;
-    String name = settings.name();
-    Future<Void> tracking =
-        tracked
-            ? Future.succeededFuture()
-            : loop.perform(Pool.SOURCE, () -> source.track(name))
-                .onSuccess(ignored -> tracked = true);
-    tracking
-        .compose(
-            ignored ->
-                open
-                    ? Future.succeededFuture(parent)
-                    : loop.blocking(Pool.PUBLISH, publisher::open))
-        .compose(this::adopt)
+    attachment
+        .prepare()
         .onComplete(
             prepared -> {
-              preparing = false;
-              monitor.usable(tracked, open);
               if (prepared.succeeded()) {
                 nowReady();
               } else {
@@ -422,65 +310,32 @@ public final class VolumeMachine implements GroupCoordinator.Member {
             });
   }
 
-  /** Takes over what Kafka says was committed last, unless it was committed by another. */
-  private Future<Void> adopt(Optional<Checkpoint> committed) {
-    UUID known = parent.map(Checkpoint::getIncrementId).orElse(null);
-    UUID found = committed.map(Checkpoint::getIncrementId).orElse(null);
-    boolean ours = found == null ? known == null : found.equals(known) || found.equals(uncertain);
-    if (everReady && !ours) {
-      return Future.failedFuture(
-          new PublishException(
-              PublishException.Code.FENCED,
-              "another exporter has committed increment " + found + " in the meantime"));
-    }
-    if (found != null && found.equals(uncertain)) {
-      LOG.info("{}: increment {} turned out to be committed", settings.name(), found);
-    }
-    uncertain = null;
-    parent = committed;
-    open = true;
-    monitor.committed(committed);
-    return Future.succeededFuture();
-  }
-
   private void nowReady() {
-    if (!everReady) {
-      everReady = true;
+    if (standing.ready()) {
       events.send(
           VolumeEventType.ATTACHED,
           Severity.INFO,
-          parent
+          attachment
+              .parent()
               .map(last -> "ready; last increment is " + last.getIncrementId())
-              .orElse("ready; nothing published yet"),
-          Optional.empty(),
-          Map.of());
+              .orElse("ready; nothing published yet"));
       ready.tryComplete();
       arm();
     }
   }
 
-  /** Sets the schedule's timer: one period after the last increment's commit, or now. */
   private void arm() {
-    cancelSchedule();
-    if (settings.every().isEmpty() || closing || fenced || paused) {
-      monitor.nextAt(Optional.empty());
-      return;
+    if (standing.isScheduled()) {
+      schedule.arm(attachment.parent().map(Checkpoint::getCommittedAt));
+    } else {
+      schedule.cancel();
     }
-    Instant now = loop.clock().instant();
-    Instant due =
-        parent.map(last -> last.getCommittedAt().plus(settings.every().get())).orElse(now);
-    Instant at = due.isBefore(now) ? now : due;
-    monitor.nextAt(Optional.of(at));
-    schedule =
-        loop.schedule(
-            Duration.between(now, at),
-            () -> {
-              schedule = null;
-              monitor.nextAt(Optional.empty());
-              if (requests.current().isEmpty()) {
-                requested(Trigger.SCHEDULE, false, Promise.promise());
-              }
-            });
+  }
+
+  private void due() {
+    if (requests.current().isEmpty()) {
+      requested(Trigger.SCHEDULE, false, Promise.promise());
+    }
   }
 
   @Override
@@ -490,14 +345,13 @@ public final class VolumeMachine implements GroupCoordinator.Member {
         () -> {
           waitingForGroup = false;
           boolean joins =
-              status() == VolumeStatus.ACTIVE
+              standing.status() == VolumeStatus.ACTIVE
                   && monitor.state() == IncrementState.IDLE
-                  && !preparing
-                  && tracked
-                  && open;
+                  && !attachment.isPreparing()
+                  && attachment.isUsable();
           if (joins) {
-            cancelRetry();
-            roomAsked = false;
+            retry.cancel();
+            room.nextSnapshot();
             monitor.started(requests.take(Trigger.GROUP).trigger());
             monitor.enter(IncrementState.TAKING);
           }
@@ -512,97 +366,60 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     loop.execute(
         () -> {
           monitor.enter(IncrementState.ABORTING);
-          gaveUp(cause);
+          gaveUp(cause, Optional.empty());
         });
   }
 
   @Override
   public void taken(GroupSnapshot.Share share) {
-    loop.execute(() -> export(share));
+    loop.execute(() -> carry(share));
   }
 
-  private void export(GroupSnapshot.Share share) {
+  private void carry(GroupSnapshot.Share share) {
     monitor.taken(share.takenAt());
     boolean resync = requests.current().filter(IncrementRequest::resync).isPresent();
-    IncrementRun running =
-        new IncrementRun(loop, settings, shared, publisher, share, new Follower());
-    run = running;
-    if (closing) {
-      running.cancel(closedException());
+    Export running =
+        new Export(loop, settings, shared, publisher, share, attachment, monitor, events, room);
+    export = running;
+    if (standing.isClosed()) {
+      running.cancel(standing.closing());
     }
     running
-        .run(parent, resync)
+        .run(resync)
         .onComplete(
             result -> {
               if (result.succeeded()) {
-                release(share, result.result());
+                committed(running, result.result());
               } else {
-                abort(running, share, result.cause());
+                Throwable cause = result.cause();
+                running
+                    .abort(cause)
+                    .onComplete(ignored -> gaveUp(cause, Optional.of(running.incrementId())));
               }
             });
   }
 
-  private void release(GroupSnapshot.Share share, Committed committed) {
-    monitor.enter(IncrementState.RELEASING);
-    parent = Optional.of(committed.checkpoint());
-    failures = 0;
-    monitor.committed(committed.manifest());
-    monitor.committed(parent);
-    IncrementCommitted manifest = committed.manifest();
-    LOG.info(
-        "{}: committed {} {}: {} bytes changed in {} extents, {} bytes sent",
-        settings.name(),
-        manifest.getKind(),
-        manifest.getIncrementId(),
-        manifest.getChangedBytes(),
-        manifest.getExtentCount(),
-        manifest.getPayloadBytes());
+  private void committed(Export running, Committed committed) {
+    retry.succeeded();
     Optional<IncrementRequest> done = requests.finish();
-    resyncAfterRestart &= done.filter(IncrementRequest::resync).isEmpty();
     remember();
-    share
-        .close()
-        .onComplete(
-            destroyed ->
-                loop.execute(
-                    () -> {
-                      run = null;
-                      if (destroyed.failed()) {
-                        monitor.enter(IncrementState.ABORTING);
-                      }
-                      monitor.enter(IncrementState.IDLE);
-                      arm();
-                      done.ifPresent(request -> request.committed(committed));
-                      advance();
-                    }));
-  }
-
-  private void abort(IncrementRun running, GroupSnapshot.Share share, Throwable cause) {
-    boolean committing = monitor.state() == IncrementState.COMMITTING;
-    monitor.enter(IncrementState.ABORTING);
-    if (committing) {
-      uncertain = running.incrementId();
-      open = false;
-    }
-    Verdict verdict = Verdict.of(cause);
     running
-        .abort(new Failure(verdict.code(), verdict.message(), loop.clock().instant()))
+        .release()
         .onComplete(
-            ignored -> share.close().onComplete(closed -> loop.execute(() -> gaveUp(cause))));
+            ignored -> {
+              export = null;
+              arm();
+              done.ifPresent(request -> request.committed(committed));
+              advance();
+            });
   }
 
-  private void gaveUp(Throwable cause) {
-    Optional<UUID> incrementId = runId();
-    run = null;
+  private void gaveUp(Throwable cause, Optional<UUID> incrementId) {
+    export = null;
     judge(cause);
     Verdict verdict = Verdict.of(cause);
     if (verdict.next() != Verdict.Next.CLOSED) {
-      events.send(
-          SourceEvents.failureType(verdict.code()),
-          verdict.next() == Verdict.Next.RETRY ? Severity.WARNING : Severity.ERROR,
-          "increment given up: " + verdict.message(),
-          incrementId,
-          Map.of("code", verdict.code()));
+      events.send(SourceEvents.tell(verdict), incrementId);
     }
     monitor.gaveUp();
     monitor.enter(IncrementState.IDLE);
@@ -615,11 +432,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     if (verdict.code().equals("internal")) {
       LOG.error("{}: unexpected failure", settings.name(), cause);
     }
-    failures++;
-    open &= !verdict.reopen();
-    tracked &= !verdict.retrack();
+    retry.failed();
     monitor.failed(verdict.code(), verdict.message());
-    monitor.usable(tracked, open);
+    attachment.failed(verdict);
     switch (verdict.next()) {
       case RETRY, RETRY_SLOWLY -> {
         boolean slowly = verdict.next() == Verdict.Next.RETRY_SLOWLY;
@@ -627,119 +442,39 @@ public final class VolumeMachine implements GroupCoordinator.Member {
         if (slowly && !verdict.retrack()) {
           ready.tryFail(cause);
         }
-        if (paused) {
-          requests.refuseCurrent(refusalOrClosed());
-        } else if (!closing) {
-          retryAfter(Backoff.after(failures, slowly, shared.random()), verdict);
+        if (standing.isPaused()) {
+          requests.refuseCurrent(standing.reason());
+        } else if (!standing.isClosed()) {
+          retry.schedule(verdict, slowly);
         }
       }
       case STOP -> {
-        failed = true;
+        standing.fail();
         stop(cause);
       }
       case FENCED -> {
-        fenced = true;
+        standing.fence();
         stop(cause);
       }
       case CLOSED -> {
-        if (!closing) {
-          retryAfter(Backoff.after(failures, true, shared.random()), verdict);
+        if (!standing.isClosed()) {
+          retry.schedule(verdict, true);
         }
       }
     }
   }
 
-  private void retryAfter(Duration delay, Verdict verdict) {
-    LOG.warn(
-        "{}: {} ({}); again in {} ms",
-        settings.name(),
-        verdict.message(),
-        verdict.code(),
-        delay.toMillis());
-    cancelRetry();
-    monitor.retryAt(Optional.of(loop.clock().instant().plus(delay)));
-    retry =
-        loop.schedule(
-            delay,
-            () -> {
-              cancelRetry();
-              advance();
-            });
-  }
-
   private void stop(Throwable cause) {
-    cancelSchedule();
+    schedule.cancel();
     // Before anyone is told: whoever asks then finds the state that goes with the answer.
-    monitor.status(status());
-    requests.refuseCurrent(refusalOrClosed());
-    requests.refuseNext(refusalOrClosed());
+    monitor.status(standing.status());
+    requests.refuseAll(standing.reason());
     ready.tryFail(cause);
     LOG.error("{}: stopped: {}", settings.name(), String.valueOf(cause.getMessage()));
-  }
-
-  private IncrementException refusalOrClosed() {
-    return refusal().orElseGet(this::closedException);
-  }
-
-  private void cancelRetry() {
-    if (retry != null) {
-      retry.cancel();
-      retry = null;
-    }
-    monitor.retryAt(Optional.empty());
-  }
-
-  private void cancelSchedule() {
-    if (schedule != null) {
-      schedule.cancel();
-      schedule = null;
-    }
-    monitor.nextAt(Optional.empty());
-  }
-
-  private Optional<UUID> runId() {
-    return Optional.ofNullable(run).map(IncrementRun::incrementId);
   }
 
   /** Volumes of an exporter, for those who look them up. */
   public static Optional<VolumeMachine> find(List<VolumeMachine> machines, String name) {
     return machines.stream().filter(machine -> machine.volume().equals(name)).findFirst();
-  }
-
-  private final class Follower implements IncrementRun.Observer {
-    @Override
-    public void entered(IncrementState state) {
-      monitor.enter(state);
-    }
-
-    @Override
-    public void planned(UUID incrementId, IncrementPlan plan) {
-      monitor.planned(incrementId, plan);
-      if (plan.parent().isEmpty() && parent.isPresent()) {
-        events.send(
-            VolumeEventType.RESYNC_STARTED,
-            Severity.WARNING,
-            "the whole volume is published anew: " + plan.reason(),
-            Optional.of(incrementId),
-            Map.of());
-      }
-    }
-
-    @Override
-    public void acknowledged(long bytes, int payload) {
-      monitor.acknowledged(bytes, payload);
-    }
-
-    @Override
-    public void storage(StorageGuard.Decision decision) {
-      monitor.storage(decision);
-      if (decision.worse()) {
-        SourceEvents.Told told = SourceEvents.tell(decision);
-        events.send(told.type(), told.severity(), told.message(), runId(), told.attributes());
-      }
-      if (decision.pressure() == StorageGuard.Pressure.LOST) {
-        askForRoom();
-      }
-    }
   }
 }

@@ -1,26 +1,29 @@
 package io.blkcast.exporter.source.blksnap;
 
+import io.blkcast.config.FileReplacement;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 
 /**
  * Remembers over the end of this process, however sudden, which of the module's snapshots are its
  * own: the module keeps a snapshot until it is told to destroy it, and others may have theirs.
  *
  * <p>A file in the state directory names them, one a line. It survives kill -9; it need not survive
- * a power cut, with which the snapshots go as well. A lock keeps a second exporter off, which would
- * take the first one's snapshots for left-overs.
+ * a power cut, with which the snapshots go as well, and is written while applications may be held
+ * still for the snapshot, so nothing waits for the disk. A lock keeps a second exporter off, which
+ * would take the first one's snapshots for left-overs.
  */
 final class OwnSnapshots implements AutoCloseable {
 
@@ -98,13 +101,12 @@ final class OwnSnapshots implements AutoCloseable {
   }
 
   private void write() throws SourceException {
-    Path next = file.resolveSibling(file.getFileName() + ".new");
+    String text = ids.stream().map(id -> id + "\n").collect(Collectors.joining());
     try {
-      Files.write(next, ids.stream().map(UUID::toString).toList());
-      Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      FileReplacement.replace(file, text.getBytes(StandardCharsets.US_ASCII));
     } catch (IOException e) {
       throw new SourceException(
-          Code.IO, "Cannot note the snapshot in " + file + ": " + e + ". Make room there", e);
+          Code.IO, "Cannot note the snapshot: " + e.getMessage() + ". Make room there", e);
     }
   }
 

@@ -1,8 +1,9 @@
-package io.blkcast.exporter.increment;
+package io.blkcast.exporter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.blkcast.exporter.increment.Intent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

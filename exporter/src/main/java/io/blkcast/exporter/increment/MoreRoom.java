@@ -1,0 +1,67 @@
+package io.blkcast.exporter.increment;
+
+import io.blkcast.exporter.source.ChangeSource;
+import io.blkcast.schema.Severity;
+import io.blkcast.schema.VolumeEventType;
+import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Asks the source for more room where a snapshot's difference storage was too small, once for each
+ * snapshot, and tells what came of it. Belongs to the loop.
+ */
+final class MoreRoom {
+
+  private static final Logger LOG = LoggerFactory.getLogger(MoreRoom.class);
+
+  private final Loop loop;
+  private final ChangeSource source;
+  private final String volume;
+  private final EventSender events;
+  private boolean asked;
+  private boolean closed;
+
+  MoreRoom(Loop loop, ChangeSource source, String volume, EventSender events) {
+    this.loop = loop;
+    this.source = source;
+    this.volume = volume;
+    this.events = events;
+  }
+
+  /** Another snapshot is taken, with what was got for it. */
+  void nextSnapshot() {
+    asked = false;
+  }
+
+  /** There is no next snapshot. */
+  void close() {
+    closed = true;
+  }
+
+  /** The snapshot's storage is too small: the next one is to get more. */
+  void ask() {
+    if (asked || closed) {
+      return;
+    }
+    asked = true;
+    loop.blocking(Pool.SOURCE, () -> source.moreRoom(volume))
+        .onSuccess(
+            limit ->
+                events.send(
+                    VolumeEventType.NO_SPACE,
+                    limit.isPresent() ? Severity.INFO : Severity.WARNING,
+                    limit.isPresent()
+                        ? "the difference storage of the next snapshot may hold "
+                            + limit.getAsLong()
+                            + " bytes"
+                        : "the difference storage may not grow any further; raise"
+                            + " differenceStorage.limit or growTo, or take increments more often",
+                    Optional.empty(),
+                    limit.isPresent()
+                        ? Map.of("limit_bytes", Long.toString(limit.getAsLong()))
+                        : Map.of()))
+        .onFailure(e -> LOG.warn("{}: no more room can be had: {}", volume, e.toString()));
+  }
+}

@@ -1,0 +1,57 @@
+package io.blkcast.exporter.increment;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * When a volume's next increment is due by itself: one period after the commit of the last, however
+ * that came about. One is ahead at most, and the monitor shows when. Belongs to the loop.
+ */
+final class Schedule {
+
+  private final Loop loop;
+  private final Optional<Duration> every;
+  private final VolumeMonitor monitor;
+  private final Runnable due;
+  private Loop.@Nullable Timer timer;
+
+  /**
+   * @param every the period; without one, nothing is ever due
+   */
+  Schedule(Loop loop, Optional<Duration> every, VolumeMonitor monitor, Runnable due) {
+    this.loop = loop;
+    this.every = every;
+    this.monitor = monitor;
+    this.due = due;
+  }
+
+  /** Sets the time anew: one period after the last commit, or now. */
+  void arm(Optional<Instant> committedAt) {
+    cancel();
+    if (every.isEmpty()) {
+      return;
+    }
+    Instant now = loop.clock().instant();
+    Instant planned = committedAt.map(last -> last.plus(every.get())).orElse(now);
+    Instant at = planned.isBefore(now) ? now : planned;
+    monitor.nextAt(Optional.of(at));
+    timer =
+        loop.schedule(
+            Duration.between(now, at),
+            () -> {
+              timer = null;
+              monitor.nextAt(Optional.empty());
+              due.run();
+            });
+  }
+
+  void cancel() {
+    if (timer != null) {
+      timer.cancel();
+      timer = null;
+    }
+    monitor.nextAt(Optional.empty());
+  }
+}
