@@ -93,6 +93,27 @@ static void copy_free(struct copy *copy, struct diff_storage *s)
 }
 
 /**
+ * copy_alloc_spares - have pages at hand before there are copies
+ * @s: a new storage
+ *
+ * So that the first writers need not wait for memory to be found and cleared. Where memory
+ * is short there are fewer.
+ */
+void copy_alloc_spares(struct diff_storage *s)
+{
+	struct page *page;
+
+	while (s->nr_spares < SPARES_MAX) {
+		page = alloc_page(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY);
+		if (!page)
+			break;
+		set_page_private(page, (unsigned long)s->spares);
+		s->spares = page;
+		s->nr_spares++;
+	}
+}
+
+/**
  * copy_free_spares - free what is kept for the copies to come
  * @s: a storage for which there will be none
  */

@@ -113,6 +113,7 @@ void diff_storage_no_space(struct diff_storage *s, sector_t count);
 void diff_storage_set_watermark(struct diff_storage *s, sector_t used);
 
 /* Copies on their way into the storage; store.c. */
+void copy_alloc_spares(struct diff_storage *s);
 void copy_free_spares(struct diff_storage *s);
 int store_init(struct diff_storage *s);
 void store_exit(struct diff_storage *s);

@@ -448,6 +448,8 @@ int store_init(struct diff_storage *s)
 		kvfree(s->batches);
 		return -ENOMEM;
 	}
+	if (!s->in_place)
+		copy_alloc_spares(s);
 	return 0;
 }
 
