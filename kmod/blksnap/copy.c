@@ -44,16 +44,18 @@ static void copy_take_spares(struct copy *copy, struct diff_storage *s, unsigned
 	spin_unlock(&s->spare_lock);
 }
 
+static void spare_push(struct diff_storage *s, struct page *page)
+{
+	set_page_private(page, (unsigned long)s->spares);
+	s->spares = page;
+	s->nr_spares++;
+}
+
 static void copy_give_spares(struct copy *copy, struct diff_storage *s)
 {
-	struct page *page;
-
 	spin_lock(&s->spare_lock);
 	while (copy->nr_pages && s->nr_spares < SPARES_MAX) {
-		page = copy->bvec[--copy->nr_pages].bv_page;
-		set_page_private(page, (unsigned long)s->spares);
-		s->spares = page;
-		s->nr_spares++;
+		spare_push(s, copy->bvec[--copy->nr_pages].bv_page);
 	}
 	spin_unlock(&s->spare_lock);
 }
@@ -107,9 +109,7 @@ void copy_alloc_spares(struct diff_storage *s)
 		page = alloc_page(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY);
 		if (!page)
 			break;
-		set_page_private(page, (unsigned long)s->spares);
-		s->spares = page;
-		s->nr_spares++;
+		spare_push(s, page);
 	}
 }
 
