@@ -1,6 +1,7 @@
 /*
  * 32-bit programs reach the same ioctls, of the device and of the control device
  * kernels: 6.1 6.12 sanitizer
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 # every command of blksnapctl does what it says
 # timeout: 120
+# long: sanitizer
 . /tests/lib/lib.sh
 d=$(dev_null 16); other=$(dev_null 16)
 storage=$(storage_dir)

@@ -1,5 +1,6 @@
 # blksnapctl names the cause of an error and what to do
 # timeout: 120
+# long: sanitizer
 . /tests/lib/lib.sh
 d=$(dev_null 8)
 

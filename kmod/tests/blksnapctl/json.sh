@@ -1,4 +1,5 @@
 # what blksnapctl --json prints is JSON with the fields that scripts rely on
+# long: sanitizer
 . /tests/lib/lib.sh
 d=$(dev_null 8)
 attach "$d"

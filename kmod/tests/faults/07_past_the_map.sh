@@ -1,4 +1,5 @@
 # fault 7: a write past the map of a device that grew is tracked in a new generation, not skipped
+# long: sanitizer
 . /tests/lib/lib.sh
 low=$(dev_null 64)
 d=$(dm_linear grow "$low" 0 $((8 * 2048)))

@@ -2,6 +2,7 @@
  * fault 18: writers that are killed while they wait for the old data leave the snapshot intact
  * timeout: 120
  * kernels: 6.1 6.12 sanitizer
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

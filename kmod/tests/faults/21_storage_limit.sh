@@ -1,5 +1,6 @@
 # fault 21: the storage's limit holds for the first file too, and space asked for in vain is told, with a block device as with files
 # timeout: 90
+# long: sanitizer
 . /tests/lib/lib.sh
 d=$(dev_null 64); put "$d" 0 65536 1
 attach "$d"

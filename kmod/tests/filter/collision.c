@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 0xc030128e is an attach or a first-generation command, by its argument */
+/*
+ * 0xc030128e is an attach or a first-generation command, by its argument
+ * long: sanitizer
+ */
 #include "filter.h"
 
 static int both(int fd, uint64_t at32, uint64_t at40)

@@ -2,6 +2,7 @@
 /*
  * the ioctls of 32-bit programs work as those of 64-bit ones
  * kernels: 6.1 6.12 sanitizer
+ * long: sanitizer
  */
 #include "filter.h"
 #include <sys/mman.h>

@@ -2,6 +2,7 @@
 /*
  * another module that replaces our function: the attach says EBUSY and why, and works once it is gone
  * kernels: 6.1 6.12 sanitizer
+ * long: sanitizer
  */
 #include "filter.h"
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fault 10: attach, detach and control need CAP_SYS_ADMIN, whoever opened the device */
+/*
+ * fault 10: attach, detach and control need CAP_SYS_ADMIN, whoever opened the device
+ * long: sanitizer
+ */
 #include "filter.h"
 #include <sys/wait.h>
 

@@ -2,6 +2,7 @@
 /*
  * filters on stacked devices (dm, md, loop) and below them see each write once and can do I/O of their own
  * timeout: 120
+ * long: sanitizer
  */
 #include "filter.h"
 

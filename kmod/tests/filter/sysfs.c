@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* the file filter in sysfs of disks and partitions shows the name of the filter, or an empty line */
+/*
+ * the file filter in sysfs of disks and partitions shows the name of the filter, or an empty line
+ * long: sanitizer
+ */
 #include "filter.h"
 
 static void shows(const char *dev, const char *text)

@@ -3,6 +3,7 @@
  * the modules unload and load again while I/O runs, not while a filter is attached, and say why they cannot load
  * timeout: 120
  * kernels: 6.1 6.12 sanitizer
+ * long: sanitizer
  */
 #include "filter.h"
 

@@ -21,6 +21,16 @@ import kernel as kernels
 import klog
 import vm as machine
 
+
+class Terminated(Exception):
+    """The run was told to end (SIGTERM)."""
+
+
+def terminate(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)   # once is enough
+    raise Terminated
+
+
 class Run:
     """The queue of tests, which the VMs share, and what became of them."""
 
@@ -113,8 +123,10 @@ class Run:
         except FileNotFoundError:
             self.report("harness/manual", "the manual page has no fault that mandoc finds", True, [], 0, "no mandoc")
 
-    def boot(self, log):
-        vm = machine.VM(self.kernel, self.archive, self.options.smp, log, self.options.bench)
+    def boot(self, log, index):
+        # To look for leaks halves the speed of the sanitizer kernel: the first VM does it for all.
+        leaks = "kmemleak=off" if index and self.kernel.name == "sanitizer" else ""
+        vm = machine.VM(self.kernel, self.archive, self.options.smp, log, self.options.bench, leaks)
         self.vms.add(vm)
         try:
             for line in vm.reply("hello ", machine.BOOT_S):
@@ -143,7 +155,7 @@ class Run:
                     if not test:
                         break
                     if vm is None:
-                        vm = self.boot(log)
+                        vm = self.boot(log, index)
                     fit = self.run_one(vm, test)
                     if not fit:
                         vm.close()
@@ -169,8 +181,16 @@ class Run:
         threads = [threading.Thread(target=self.worker, args=(i,), daemon=True) for i in range(jobs)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except Terminated:
+            self.infrastructure.append("terminated before it ran")
+            self.queue.clear()
+            for vm in self.vms:
+                vm.kill()       # the tests that run fail of it
+            for thread in threads:
+                thread.join(60)
         for name, about in planned.items():
             if name not in self.results:
                 self.report(name, about, False, self.infrastructure or ["not run"], 0)
@@ -217,7 +237,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="list the tests and exit")
     parser.add_argument("tests", nargs="*", help="group/name, globs allowed; a group's name alone is all of it")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    signal.signal(signal.SIGTERM, terminate)
     options.modules = not options.selftest
     if options.bench:
         options.smp, options.jobs, options.verbose = 1, 1, True
@@ -253,4 +273,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Terminated:
+        sys.exit("terminated")

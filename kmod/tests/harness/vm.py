@@ -55,8 +55,8 @@ def make_disks(directory):
 
 
 class VM:
-    def __init__(self, kernel, initramfs, smp, log, icount=False):
-        """log: where the console goes, a file open for writing bytes."""
+    def __init__(self, kernel, initramfs, smp, log, icount=False, append=""):
+        """log: where the console goes, a file open for writing bytes; append: for the kernel's command line."""
         self.log = log
         self.console = []       # lines not yet fetched
         self.replies = []
@@ -64,7 +64,7 @@ class VM:
         self.dir = tempfile.mkdtemp(prefix="blkcast-vm-")
         self.selector = selectors.DefaultSelector()
         # What the kernel does not know becomes environment of the agent, and so of the tests.
-        given = " ".join(f"{name}={os.environ[name]}" for name in ("SEED", "STEPS") if os.environ.get(name, "").isalnum())
+        given = " ".join([append] + [f"{name}={os.environ[name]}" for name in ("SEED", "STEPS") if os.environ.get(name, "").isalnum()])
         self.icount = icount
         start = self._start_uml if kernel.name == "uml" else self._start_qemu
         start(kernel, initramfs, given, smp)
@@ -161,9 +161,12 @@ class VM:
         lines, self.console[:] = list(self.console), []
         return lines
 
-    def close(self):
+    def kill(self):
         if self.qemu.poll() is None:
             self.qemu.kill()
+
+    def close(self):
+        self.kill()
         self.qemu.wait()
         self.qemu.stdout.close()
         self.agent.close()

@@ -2,6 +2,7 @@
 /*
  * the partition table is read again at every stage: no filter is left behind, no false data, and attaching anew works (fault 17)
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 /*
  * the source grows and shrinks at every stage: the image stays, new sectors are tracked, the generation is new (fault 7, 15)
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

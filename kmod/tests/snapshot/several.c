@@ -2,6 +2,7 @@
 /*
  * several snapshots at a time, of different devices, in one storage directory, do not disturb each other
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 /*
  * snapshots under load are right with their storage in a regular file on ext4, which has holes
  * timeout: 300
+ * long: sanitizer
  */
 #include "lossless.h"
 #include "random.h"

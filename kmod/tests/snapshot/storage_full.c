@@ -2,6 +2,7 @@
 /*
  * a file system that is full before the limit is reached fails the image, tells so, and harms nothing else
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 /*
  * a storage file grows in portions, ahead of need and up to the limit; nothing of it is left afterwards (fault 21)
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 /*
  * devices of different sector sizes share a storage that grows by odd amounts, with large copy units
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

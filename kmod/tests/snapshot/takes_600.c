@@ -2,6 +2,7 @@
 /*
  * 600 takes in a row: every increment is right for old clients and for those who count epochs, across 255 twice (fault 20)
  * timeout: 300
+ * long: sanitizer
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 /*
  * snapshots under load: no sector from after the take, none too old, two readings equal, increments lossless and exact (fault 12)
  * timeout: 300
+ * long: sanitizer
  */
 #include "lossless.h"
 #include "random.h"

@@ -2,6 +2,7 @@
 /*
  * snapshots under load are right on dm, a partition, a loop device, a bio-based driver and a queue that splits
  * timeout: 300
+ * long: sanitizer
  */
 #include <stdio.h>
 

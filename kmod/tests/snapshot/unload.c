@@ -2,6 +2,7 @@
 /*
  * the modules do not unload while a snapshot lives, under load, and that harms it in no way
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 /*
  * the image of a whole disk shows what its partitions held at the take, whatever is written to them afterwards (fault 26)
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 /*
  * snapshots of a mounted xfs under load pass xfs_repair -n after their log was replayed, and hold every file synced before
  * timeout: 300
+ * long: sanitizer
  */
 #include "files.h"
 #include "source.h"

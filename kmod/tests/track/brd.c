@@ -3,6 +3,7 @@
  * every kind of write to a RAM disk marks exactly the blocks written; 6.1 refuses it, having ->rw_page
  * timeout: 180
  * kernels: 6.12 sanitizer
+ * long: sanitizer
  */
 #include "blksnap.h"
 #include "track.h"

@@ -2,6 +2,7 @@
 /*
  * what a dm device above the tracked one writes, at an offset, is marked exactly
  * timeout: 180
+ * long: sanitizer
  */
 #include "blksnap.h"
 #include "track.h"

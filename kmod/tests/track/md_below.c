@@ -2,6 +2,7 @@
 /*
  * what a raid1 writes to its tracked member is marked exactly
  * timeout: 180
+ * long: sanitizer
  */
 #include "blksnap.h"
 #include "track.h"

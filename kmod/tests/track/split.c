@@ -2,6 +2,7 @@
 /*
  * writes that the queue splits into 4 KiB requests mark exactly the blocks written
  * timeout: 180
+ * long: sanitizer
  */
 #include "blksnap.h"
 #include "track.h"

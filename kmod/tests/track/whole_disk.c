@@ -2,6 +2,7 @@
 /*
  * a filter attached to the whole disk marks what is written to its partition and to itself (fault 26)
  * timeout: 180
+ * long: sanitizer
  */
 #include <fcntl.h>
 #include <stdio.h>
