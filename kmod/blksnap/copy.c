@@ -54,9 +54,8 @@ static void spare_push(struct diff_storage *s, struct page *page)
 static void copy_give_spares(struct copy *copy, struct diff_storage *s)
 {
 	spin_lock(&s->spare_lock);
-	while (copy->nr_pages && s->nr_spares < SPARES_MAX) {
+	while (copy->nr_pages && s->nr_spares < SPARES_MAX)
 		spare_push(s, copy->bvec[--copy->nr_pages].bv_page);
-	}
 	spin_unlock(&s->spare_lock);
 }
 

@@ -1,5 +1,6 @@
 # fault 2: where the old data cannot be read, the write goes through and the image is marked corrupted
 # timeout: 90
+# long: sanitizer
 . /tests/lib/lib.sh
 # A disk that cannot read sectors 2048..2055 while its option 2 is on, but can write them.
 d=$(dev_scsi 32 medium_error_start=2048 medium_error_count=8)

@@ -1,6 +1,7 @@
 /*
  * faults 3 and 8: a take that fails while it holds all writes back lets go of every device, and leaves none half taken
  * timeout: 120
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 # fault 6: a device on which the storage lies is refused with EBUSY, and the snapshot stays usable without it
+# long: sanitizer
 . /tests/lib/lib.sh
 d=$(dev_null 64); other=$(dev_null 8)
 attach "$d" "$other"

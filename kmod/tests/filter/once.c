@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* a filter sees each bio once, wherever and however it is split below, at its place on the device */
+/*
+ * a filter sees each bio once, wherever and however it is split below, at its place on the device
+ * long: sanitizer
+ */
 #include "filter.h"
 
 static void partition_and_disk(const char *name, const char *dev)

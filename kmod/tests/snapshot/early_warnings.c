@@ -2,6 +2,7 @@
 /*
  * watermark, change threshold, resize and removal raise their events, once, to those who subscribed, and poll() tells
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 /*
  * snapshots of a mounted ext4 under load pass e2fsck as they are, and hold every file synced before
  * timeout: 300
+ * long: sanitizer
  */
 #include "files.h"
 #include "source.h"

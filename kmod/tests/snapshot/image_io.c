@@ -2,6 +2,7 @@
 /*
  * image I/O of every size and alignment, over chunk edges, is what it must be; the source never changes (fault 14)
  * timeout: 300
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

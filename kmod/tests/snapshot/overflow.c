@@ -2,6 +2,7 @@
 /*
  * a full difference storage fails the image and tells so; the source is unharmed, and the next snapshot works
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

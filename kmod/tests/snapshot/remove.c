@@ -2,6 +2,7 @@
 /*
  * the source is pulled out at every stage, idle and under load: no hang, no false data, the snapshot can be destroyed
  * timeout: 300
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 /*
  * I/O errors of the storage, on writing and on reading, fail the image and never a write to the source
  * timeout: 180
+ * long: sanitizer
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

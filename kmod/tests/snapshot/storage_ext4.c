@@ -2,6 +2,7 @@
 /*
  * snapshots under load are right with their storage in a directory of ext4
  * timeout: 300
+ * long: sanitizer
  */
 #include "lossless.h"
 #include "random.h"

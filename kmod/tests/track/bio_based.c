@@ -2,6 +2,7 @@
 /*
  * every kind of write to a bio-based driver marks exactly the blocks written
  * timeout: 180
+ * long: sanitizer
  */
 #include "blksnap.h"
 #include "track.h"

@@ -2,6 +2,7 @@
 /*
  * every kind of write to a tracked md raid1 marks exactly the blocks written
  * timeout: 180
+ * long: sanitizer
  */
 #include "blksnap.h"
 #include "track.h"

@@ -36,8 +36,8 @@ record Pending(String boot, Duration timeout, String after) {
 
   static Pending read(Path file) throws IOException {
     String[] lines = Files.readString(file).split("\n", 3);
-    if (lines.length < 3) {
-      throw new IOException("is cut off");
+    if (lines.length < 3 || !lines[1].matches("\\d{1,18}")) {
+      throw new IOException("is damaged");
     }
     return new Pending(lines[0], Duration.ofMillis(Long.parseLong(lines[1])), lines[2].strip());
   }

@@ -172,6 +172,20 @@ class HooksIT {
   }
 
   @Test
+  void a_damaged_file_of_what_is_to_be_done_keeps_nothing_else_from_it() throws Exception {
+    HookSettings settings = settings("", thaw(), LONG, LONG);
+    Files.createDirectories(state);
+    Files.createFile(frozen);
+    Path damaged = Files.writeString(state.resolve("a.pending"), "boot\nsoon\ntrue\n");
+    Path cutOff = Files.writeString(state.resolve("b.pending"), "boot\n");
+    Pending.of(settings).write(settings.pendingFile());
+    Hooks.recover(state);
+    assertThat(frozen).doesNotExist();
+    assertThat(damaged).exists();
+    assertThat(cutOff).exists();
+  }
+
+  @Test
   void a_thaw_that_fails_is_tried_again_and_stays_to_be_done() throws Exception {
     Path refuse = Files.createFile(directory.resolve("refuse"));
     String command = "echo try >>" + log + "; [ ! -e " + refuse + " ] && rm " + frozen;
