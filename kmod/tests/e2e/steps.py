@@ -112,7 +112,7 @@ def overflow(scene):
 
 def wrap(scene, rounds=300):
     """300 increments across the end of the changes numbers are deltas, each one instant of its writer"""
-    scene.start_stamps(30000)
+    scene.start_stamps(300000)  # were it many a second, each increment would be as large as the one before took long
     chain = scene.increment("raw")["chainLength"]
     written = 0
     for _ in range(rounds):
