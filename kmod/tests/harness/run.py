@@ -185,9 +185,9 @@ class Run:
             for thread in threads:
                 thread.join()
         except Terminated:
-            self.infrastructure.append("terminated before it ran")
+            self.infrastructure.append("terminated before it was over")
             self.queue.clear()
-            for vm in self.vms:
+            for vm in list(self.vms):
                 vm.kill()       # the tests that run fail of it
             for thread in threads:
                 thread.join(60)
