@@ -55,6 +55,16 @@ static __always_inline struct blkfilter *blkfilter_find_whole(struct block_devic
 	return flt && (flt->flags & BLKFILTER_WHOLE_DISK) ? flt : NULL;
 }
 
+/* Whether a filter is to see a bio, wherever that comes from. */
+static __always_inline bool blkfilter_wants(const struct blkfilter *flt, struct bio *bio)
+{
+	const struct blkfilter_operations *ops = flt->ops;
+
+	if ((ops->flags & BLKFILTER_WRITES_ONLY) && !op_is_write(bio_op(bio)))
+		return false;
+	return likely(!ops->bio_set) || bio->bi_pool != ops->bio_set;
+}
+
 /* ioctl.c */
 bool blkfilter_is_ioctl(unsigned int cmd);
 long blkfilter_ioctl(struct block_device *bdev, unsigned int cmd,

@@ -122,6 +122,11 @@ static int filter_check_device(struct block_device *bdev, const char *name)
 
 	if (!compat_bdev_live(bdev))
 		return -ENODEV;
+	if (flt && (flt->flags & BLKFILTER_OWN)) {
+		pr_err("%pg: is made by filter %s, and cannot be filtered\n",
+		       bdev, flt->ops->name);
+		return -EPERM;
+	}
 	if (flt)
 		return strncmp(flt->ops->name, name, BLKFILTER_NAME_LENGTH) ?
 			-EBUSY : -EALREADY;
@@ -206,10 +211,8 @@ static int filter_attach(struct block_device *bdev,
 	return ret;
 }
 
-static void filter_remove(struct blkfilter *flt)
+static void filter_unpublish(struct blkfilter *flt)
 {
-	const struct blkfilter_operations *ops = flt->ops;
-
 	percpu_ref_kill(&flt->ref);
 	wait_for_completion(&flt->drained);
 	spin_lock(&filter_lock);
@@ -221,9 +224,53 @@ static void filter_remove(struct blkfilter *flt)
 	/* Submitters may still look at the reference that they do not get. */
 	synchronize_rcu();
 	percpu_ref_exit(&flt->ref);
+}
+
+static void filter_remove(struct blkfilter *flt)
+{
+	const struct blkfilter_operations *ops = flt->ops;
+
+	filter_unpublish(flt);
 	ops->detach(flt);
 	module_put(ops->owner);
 }
+
+/**
+ * blkfilter_attach_own - attach a filter to a disk that its driver makes
+ * @flt: the filter
+ * @bdev: the whole disk, which was not added yet
+ * @ops: need not be registered; of the operations only ->submit_bio() is called
+ *
+ * So a driver gets the bios of a disk of its own without their going through the
+ * queue of that first. Users can neither detach it nor attach another.
+ *
+ * Return: 0; -EBUSY if the place where bios pass is not to be had, -ENOMEM.
+ */
+int blkfilter_attach_own(struct blkfilter *flt, struct block_device *bdev,
+			 const struct blkfilter_operations *ops)
+{
+	flt->bdev = bdev;
+	flt->ops = ops;
+	flt->flags = BLKFILTER_OWN;
+	return filter_publish(flt);
+}
+EXPORT_SYMBOL_GPL(blkfilter_attach_own);
+
+/**
+ * blkfilter_detach_own - undo blkfilter_attach_own()
+ * @flt: the filter; the disk was not removed yet
+ *
+ * On return no bio is inside of the filter, and none will be. May sleep.
+ */
+void blkfilter_detach_own(struct blkfilter *flt)
+{
+	struct disk_claim claim;
+
+	disk_claim(&claim, flt->bdev->bd_disk);
+	filter_unpublish(flt);
+	disk_unclaim(&claim);
+}
+EXPORT_SYMBOL_GPL(blkfilter_detach_own);
 
 /**
  * blkfilter_attach - attach a filter to a device
@@ -261,7 +308,8 @@ int blkfilter_attach(struct block_device *bdev, const char *name,
  * @name: of the driver, up to BLKFILTER_NAME_LENGTH bytes
  *
  * Return: 0 with no bio inside the driver any more; -ENOENT no filter is
- * attached, -EINVAL one of another name is, or what ->prepare_detach() says.
+ * attached, -EINVAL one of another name is, -EPERM it is the disk's own, or what
+ * ->prepare_detach() says.
  */
 int blkfilter_detach(struct block_device *bdev, const char *name)
 {
@@ -275,6 +323,8 @@ int blkfilter_detach(struct block_device *bdev, const char *name)
 		ret = -ENOENT;
 	else if (strncmp(flt->ops->name, name, BLKFILTER_NAME_LENGTH))
 		ret = -EINVAL;
+	else if (flt->flags & BLKFILTER_OWN)
+		ret = -EPERM;
 	else if (flt->ops->prepare_detach)
 		ret = flt->ops->prepare_detach(flt);
 	if (!ret) {

@@ -61,15 +61,6 @@ static noinline void notrace submit_nested(struct pt_regs *regs, struct blkfilte
 		submit_redirect(regs, flt);
 }
 
-static __always_inline bool submit_wanted(const struct blkfilter *flt, struct bio *bio)
-{
-	const struct blkfilter_operations *ops = flt->ops;
-
-	if ((ops->flags & BLKFILTER_WRITES_ONLY) && !op_is_write(bio_op(bio)))
-		return false;
-	return likely(!ops->bio_set) || bio->bi_pool != ops->bio_set;
-}
-
 /* Runs for every bio of every device while the submit path is hooked. */
 static void notrace submit_callback(unsigned long ip, unsigned long parent_ip,
 				    struct ftrace_ops *ops,
@@ -90,7 +81,7 @@ static void notrace submit_callback(unsigned long ip, unsigned long parent_ip,
 	flt = blkfilter_find_in(bucket, bdev);
 	if (likely(!flt))
 		flt = blkfilter_find_whole(bdev);
-	if (flt && submit_wanted(flt, bio)) {
+	if (flt && blkfilter_wants(flt, bio)) {
 		if (unlikely(blkfilter_nested()))
 			submit_nested(regs, flt);
 		else

@@ -8,12 +8,15 @@
  * itself ever looks at its records, which live on its stack.
  */
 #include <linux/atomic.h>
+#include <linux/blk-cgroup.h>
 #include <linux/cache.h>
 #include <linux/hash.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/static_call.h>
 #include "blkfilter.h"
+#include "compat.h"
+#include "ref.h"
 
 #define TASK_SLOT_BITS	7
 
@@ -161,21 +164,6 @@ static noinline void pass_recorded(struct blkfilter *flt, struct bio *bio)
 	current->bio_list = list;
 }
 
-/* percpu_ref_put() without calls; code that is not preemptible is an RCU reader. */
-static __always_inline void filter_put(struct blkfilter *flt)
-{
-	unsigned long __percpu *count;
-
-	preempt_disable();
-	if (likely(__ref_is_percpu(&flt->ref, &count))) {
-		this_cpu_dec(*count);
-		preempt_enable();
-	} else {
-		preempt_enable();
-		blkfilter_put(flt);
-	}
-}
-
 /* Entered in place of the original function, with a reference to the filter. */
 void blkfilter_submit(struct bio *bio, struct blkfilter *flt)
 {
@@ -184,7 +172,7 @@ void blkfilter_submit(struct bio *bio, struct blkfilter *flt)
 	if (!flt->ops->submit_bio(flt, bio))
 		blkfilter_pass(flt, bio);
 	current->bio_list = list;
-	filter_put(flt);
+	ref_put(&flt->ref);
 }
 
 /**
@@ -204,6 +192,46 @@ void blkfilter_pass(struct blkfilter *flt, struct bio *bio)
 		pass_recorded(flt, bio);
 }
 EXPORT_SYMBOL_GPL(blkfilter_pass);
+
+/* Whether a bio has to be checked and filtered as if it came from a user; under RCU. */
+static __always_inline bool redirect_checked(struct bio *bio, struct block_device *bdev,
+					     sector_t sector)
+{
+	struct blkfilter *flt = blkfilter_find(bdev);
+
+	return (flt && blkfilter_wants(flt, bio)) || bdev_is_partition(bdev) ||
+	       sector + bio_sectors(bio) > bdev_nr_sectors(bdev) ||
+	       (bio->bi_opf & (REQ_NOWAIT | REQ_POLLED)) || compat_bdev_throttled(bdev) ||
+	       compat_bdev_made_to_fail(bdev);
+}
+
+/**
+ * blkfilter_redirect - send a read to another device than it came to
+ * @bio: a read with data, that ->submit_bio() got or the driver's own disk
+ * @bdev: the device
+ * @sector: first sector, on @bdev
+ *
+ * What submit_bio_noacct() checks and does has been done for the first device, and
+ * is only done again where this device asks for it. A filter of this device sees
+ * the bio as it would any.
+ */
+void blkfilter_redirect(struct bio *bio, struct block_device *bdev, sector_t sector)
+{
+	bio->bi_iter.bi_sector = sector;
+	rcu_read_lock();
+	if (unlikely(redirect_checked(bio, bdev, sector))) {
+		rcu_read_unlock();
+		bio_set_dev(bio, bdev);
+		submit_bio_noacct(bio);
+		return;
+	}
+	/* As bio_set_dev(), for a bio that is accounted to someone. */
+	bio->bi_bdev = bdev;
+	bio_associate_blkg_from_css(bio, bio_blkcg_css(bio));
+	rcu_read_unlock();
+	static_call(blkfilter_submit_original)(bio);
+}
+EXPORT_SYMBOL_GPL(blkfilter_redirect);
 
 /**
  * blkfilter_guard_enter - hide this task's I/O from the filters of a driver

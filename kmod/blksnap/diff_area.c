@@ -127,19 +127,12 @@ void diff_area_corrupt(struct diff_area *area, int error)
 }
 
 /**
- * diff_area_usable - whether the image can be right still
+ * diff_area_cut_off - the device is smaller than it was at the take
  * @area: the area
- *
- * A device that was cut off has lost what was there, even if it grows again.
  */
-bool diff_area_usable(struct diff_area *area)
+void diff_area_cut_off(struct diff_area *area)
 {
-	if (unlikely(READ_ONCE(area->error)))
-		return false;
-	if (likely(bdev_nr_sectors(area->bdev) >= area->capacity))
-		return true;
 	diff_area_corrupt(area, -ENXIO);
-	return false;
 }
 
 /*

@@ -3,6 +3,7 @@
 #define _BLKSNAP_DIFF_AREA_H
 
 #include <linux/bio.h>
+#include <linux/blkdev.h>
 #include <linux/completion.h>
 #include <linux/hash.h>
 #include <linux/list.h>
@@ -12,6 +13,7 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include "events.h"
+#include "ref.h"
 
 struct diff_storage;
 struct piece;
@@ -106,6 +108,7 @@ struct piece {
  * struct shard - pieces of some of the chunks
  * @lock: protects the tree and its pieces
  * @pieces: by unit
+ * @kept: there is or was one; only ever set
  * @changes: how often units may have gone elsewhere: into a copy, or out of the storage
  * @next: unit behind the last that a writer claimed
  * @claimed: how many it claimed at once
@@ -113,6 +116,7 @@ struct piece {
 struct shard {
 	spinlock_t lock; /* what follows */
 	struct rb_root pieces;
+	bool kept;
 	unsigned long changes;
 	u64 next;
 	u32 claimed;
@@ -181,19 +185,32 @@ struct diff_area {
 struct diff_area *diff_area_create(struct tracker *tracker, struct diff_storage *storage);
 void diff_area_destroy(struct diff_area *area);
 void diff_area_corrupt(struct diff_area *area, int error);
-bool diff_area_usable(struct diff_area *area);
+void diff_area_cut_off(struct diff_area *area);
 bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count,
 		       bool nowait);
+
+/**
+ * diff_area_usable - whether the image can be right still
+ * @area: the area
+ *
+ * A device that was cut off has lost what was there, even if it grows again.
+ */
+static inline bool diff_area_usable(struct diff_area *area)
+{
+	if (unlikely(bdev_nr_sectors(area->bdev) < area->capacity))
+		diff_area_cut_off(area);
+	return likely(!READ_ONCE(area->error));
+}
 
 /* Users keep the area from being destroyed. */
 static inline void diff_area_get(struct diff_area *area)
 {
-	percpu_ref_get(&area->users);
+	ref_get(&area->users);
 }
 
 static inline void diff_area_put(struct diff_area *area)
 {
-	percpu_ref_put(&area->users);
+	ref_put(&area->users);
 }
 
 /* Readers keep units that they look at from being overwritten. */
@@ -274,6 +291,12 @@ static inline unsigned long pieces_changes(const struct diff_area *area, u64 fir
 	while (unlikely((first = diff_area_chunk_last(area, first) + 1) <= last))
 		sum += READ_ONCE(shard_of(area, first)->changes);
 	return sum;
+}
+
+/* Whether all of a shard is on the source; to be asked behind pieces_changes(), as others. */
+static inline bool pieces_none(const struct diff_area *area, const struct shard *sh)
+{
+	return !READ_ONCE(sh->kept) && !READ_ONCE(area->releasing);
 }
 
 static inline unsigned int diff_area_unit_pages(const struct diff_area *area)

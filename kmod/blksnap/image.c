@@ -180,6 +180,26 @@ static void image_submit_bio(struct bio *bio)
 	bio_endio(bio);
 }
 
+/*
+ * Reads go on to other disks, so the image's own queue would be for nothing. Where the
+ * filter is not to be had, they come by ->submit_bio() of the disk.
+ */
+static bool image_filter_submit_bio(struct blkfilter *flt, struct bio *bio)
+{
+	struct diff_area *area = container_of(flt, struct image, flt)->area;
+
+	if (bio_op(bio) != REQ_OP_READ || unlikely(!diff_area_usable(area)))
+		return false;
+	image_read(area, bio);
+	return true;
+}
+
+static const struct blkfilter_operations image_filter_ops = {
+	.owner = THIS_MODULE,
+	.name = "blksnap-image",
+	.submit_bio = image_filter_submit_bio,
+};
+
 static void image_free_disk(struct gendisk *disk)
 {
 	kfree(disk->private_data);
@@ -227,8 +247,11 @@ struct image *image_create(struct diff_area *area)
 	set_capacity(disk, area->capacity);
 	snprintf(disk->disk_name, DISK_NAME_LEN, BLKSNAP_IMAGE_NAME "%u:%u",
 		 MAJOR(area->bdev->bd_dev), MINOR(area->bdev->bd_dev));
+	image->filtered = !blkfilter_attach_own(&image->flt, disk->part0, &image_filter_ops);
 	ret = device_add_disk(NULL, disk, NULL);
 	if (ret) {
+		if (image->filtered)
+			blkfilter_detach_own(&image->flt);
 		/* Only a disk that was added calls image_free_disk(). */
 		put_disk(disk);
 		kfree(image);
@@ -245,6 +268,8 @@ struct image *image_create(struct diff_area *area)
  */
 void image_remove(struct image *image)
 {
+	if (image->filtered)
+		blkfilter_detach_own(&image->flt);
 	del_gendisk(image->disk);
 	flush_work(&image->write_work);
 	put_disk(image->disk);

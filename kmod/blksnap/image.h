@@ -2,6 +2,7 @@
 #ifndef _BLKSNAP_IMAGE_H
 #define _BLKSNAP_IMAGE_H
 
+#include <linux/blk-filter.h>
 #include <linux/blkdev.h>
 #include <linux/workqueue.h>
 
@@ -11,6 +12,8 @@ struct diff_area;
 /**
  * struct image - the block device that shows a device as it was at the take
  * @disk: the disk
+ * @flt: gets reads before they are in the disk's queue
+ * @filtered: it is attached
  * @area: what is kept
  * @lock: protects @writes
  * @writes: bios that change the image, in order
@@ -18,6 +21,8 @@ struct diff_area;
  */
 struct image {
 	struct gendisk *disk;
+	struct blkfilter flt;
+	bool filtered;
 	struct diff_area *area;
 	spinlock_t lock; /* writes */
 	struct bio_list writes;

@@ -32,6 +32,7 @@
  * @iter: likewise
  * @end_io: likewise
  * @private: likewise
+ * @shard: of the units; NULL if they are in several
  * @changes: of the units, from before it was looked where they are
  * @stored: the device is the storage
  */
@@ -43,6 +44,7 @@ struct whole_read {
 	struct bvec_iter iter;
 	bio_end_io_t *end_io;
 	void *private;
+	struct shard *shard;
 	unsigned long changes;
 	bool stored;
 };
@@ -337,15 +339,30 @@ static void whole_read_work(struct work_struct *work)
 	memalloc_noio_restore(noio);
 }
 
-static bool iter_changed(struct diff_area *area, const struct bvec_iter *iter,
-			 unsigned long changes)
+static u64 iter_first(const struct diff_area *area, const struct bvec_iter *iter)
 {
-	u64 first = iter->bi_sector >> area->unit_shift;
-	u64 last = (iter->bi_sector + (iter->bi_size >> SECTOR_SHIFT) - 1) >> area->unit_shift;
+	return iter->bi_sector >> area->unit_shift;
+}
 
+static u64 iter_last(const struct diff_area *area, const struct bvec_iter *iter)
+{
+	return (iter->bi_sector + (iter->bi_size >> SECTOR_SHIFT) - 1) >> area->unit_shift;
+}
+
+static unsigned long iter_changes(struct diff_area *area, const struct bvec_iter *iter,
+				  const struct shard *shard)
+{
+	if (likely(shard))
+		return READ_ONCE(shard->changes);
+	return pieces_changes(area, iter_first(area, iter), iter_last(area, iter));
+}
+
+static bool iter_changed(struct diff_area *area, const struct bvec_iter *iter,
+			 const struct shard *shard, unsigned long changes)
+{
 	/* Looked at after the data. */
 	smp_rmb();
-	return pieces_changes(area, first, last) != changes;
+	return iter_changes(area, iter, shard) != changes;
 }
 
 static void whole_read_end(struct bio *bio)
@@ -355,7 +372,7 @@ static void whole_read_end(struct bio *bio)
 
 	bio->bi_end_io = read->end_io;
 	bio->bi_private = read->private;
-	if (unlikely(iter_changed(area, &read->iter, read->changes))) {
+	if (unlikely(iter_changed(area, &read->iter, read->shard, read->changes))) {
 		INIT_WORK(&read->work, whole_read_work);
 		queue_work(read_wq, &read->work);
 		return;
@@ -369,8 +386,10 @@ static void whole_read_end(struct bio *bio)
 	bio->bi_end_io(bio);
 }
 
-static void read_whole(struct diff_area *area, struct bio *bio, const struct unit_run *run,
-		       unsigned long changes)
+/* Sends a read to where all of it is: to @sector of the source, or of the storage. */
+static __always_inline void read_whole(struct diff_area *area, struct bio *bio,
+				       struct shard *shard, unsigned long changes,
+				       sector_t sector, bool stored)
 {
 	struct whole_read *read = whole_read_alloc();
 
@@ -381,26 +400,23 @@ static void read_whole(struct diff_area *area, struct bio *bio, const struct uni
 	read->iter = bio->bi_iter;
 	read->end_io = bio->bi_end_io;
 	read->private = bio->bi_private;
+	read->shard = shard;
 	read->changes = changes;
-	read->stored = run->place == UNIT_STORAGE;
+	read->stored = stored;
 	bio->bi_end_io = whole_read_end;
 	bio->bi_private = read;
-	if (read->stored)
-		bio->bi_iter.bi_sector = run->sector +
-					 sector_in_unit(area, bio->bi_iter.bi_sector);
-	bio_set_dev(bio, read->stored ? area->storage->bdev.bdev : area->bdev);
-	submit_bio_noacct(bio);
+	blkfilter_redirect(bio, stored ? area->storage->bdev.bdev : area->bdev, sector);
 }
 
 /* Whether all of it was in memory, and stayed there. */
 static bool read_memory(struct diff_area *area, struct bio *bio, const struct unit_run *run,
-			unsigned long changes)
+			const struct shard *shard, unsigned long changes)
 {
 	sector_t sector = run->sector + sector_in_unit(area, bio->bi_iter.bi_sector);
 
 	return diff_storage_read_pages(area->storage, bio, bio->bi_iter,
 				       (loff_t)sector << SECTOR_SHIFT) == bio->bi_iter.bi_size &&
-	       !iter_changed(area, &bio->bi_iter, changes) && !READ_ONCE(area->error);
+	       !iter_changed(area, &bio->bi_iter, shard, changes) && !READ_ONCE(area->error);
 }
 
 /* Whether all of it is on the source, or side by side in the storage. */
@@ -427,6 +443,30 @@ static bool read_in_one(struct diff_area *area, u64 first, u64 last, struct unit
 	return true;
 }
 
+/* A read of something that may have gone from the source. */
+static noinline void read_kept(struct diff_area *area, struct bio *bio, struct shard *shard,
+			       unsigned long changes)
+{
+	u64 first = iter_first(area, &bio->bi_iter), last = iter_last(area, &bio->bi_iter);
+	sector_t sector = bio->bi_iter.bi_sector;
+	struct diff_storage *s = area->storage;
+	struct unit_run run;
+	bool stored;
+
+	if (!read_in_one(area, first, last, &run)) {
+		read_parts(area, bio);
+		return;
+	}
+	stored = run.place == UNIT_STORAGE;
+	if (!stored || !s->file)
+		read_whole(area, bio, shard, changes,
+			   stored ? run.sector + sector_in_unit(area, sector) : sector, stored);
+	else if (s->in_memory && read_memory(area, bio, &run, shard, changes))
+		bio_endio(bio);
+	else
+		read_parts(area, bio);
+}
+
 /**
  * image_read - have a bio filled with what the image shows there
  * @area: of the image
@@ -434,22 +474,19 @@ static bool read_in_one(struct diff_area *area, u64 first, u64 last, struct unit
  */
 void image_read(struct diff_area *area, struct bio *bio)
 {
-	u64 first = bio->bi_iter.bi_sector >> area->unit_shift;
-	u64 last = (bio_end_sector(bio) - 1) >> area->unit_shift;
-	unsigned long changes = pieces_changes(area, first, last);
-	struct diff_storage *s = area->storage;
-	struct unit_run run;
+	u64 first = iter_first(area, &bio->bi_iter);
+	struct shard *shard = shard_of(area, first);
+	unsigned long changes;
 
+	if (unlikely(iter_last(area, &bio->bi_iter) > diff_area_chunk_last(area, first)))
+		shard = NULL;
+	changes = iter_changes(area, &bio->bi_iter, shard);
 	/* Looked at before the pieces. */
 	smp_rmb();
-	if (!read_in_one(area, first, last, &run))
-		read_parts(area, bio);
-	else if (run.place == UNIT_SOURCE || !s->file)
-		read_whole(area, bio, &run, changes);
-	else if (s->in_memory && read_memory(area, bio, &run, changes))
-		bio_endio(bio);
+	if (likely(shard) && pieces_none(area, shard))
+		read_whole(area, bio, shard, changes, bio->bi_iter.bi_sector, false);
 	else
-		read_parts(area, bio);
+		read_kept(area, bio, shard, changes);
 }
 
 static void read_wait_end_io(struct bio *bio)

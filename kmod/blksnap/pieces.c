@@ -50,7 +50,8 @@ static struct piece *piece_entry(struct rb_node *node)
 /* For those who read without being registered. */
 static void shard_changed(struct shard *sh)
 {
-	WRITE_ONCE(sh->changes, sh->changes + 1);
+	/* Who sees it sees what was done before: pairs with smp_rmb() in image_read(). */
+	smp_store_release(&sh->changes, sh->changes + 1);
 }
 
 static u64 piece_last(const struct piece *p)
@@ -111,6 +112,7 @@ static void shard_insert(struct shard *sh, struct piece *piece)
 	struct piece *before, *after;
 	struct rb_node **link, *parent;
 
+	WRITE_ONCE(sh->kept, true);
 	link = shard_place(sh, piece->unit, &parent, &before, &after);
 	rb_link_node(&piece->node, parent, link);
 	rb_insert_color(&piece->node, &sh->pieces);
@@ -367,6 +369,7 @@ int pieces_claim(struct diff_area *area, struct copy *copy)
 	piece->count = copy->count;
 	piece->copy = copy;
 	copy->piece = piece;
+	WRITE_ONCE(sh->kept, true);
 	rb_link_node(&piece->node, parent, link);
 	rb_insert_color(&piece->node, &sh->pieces);
 	copy->follows = sh->next == copy->unit;

@@ -90,6 +90,28 @@ static inline bool compat_bdev_synchronous(struct block_device *bdev)
 #endif
 }
 
+/* Whether cgroups may limit what goes to the device. */
+static inline bool compat_bdev_throttled(struct block_device *bdev)
+{
+#ifdef CONFIG_BLK_DEV_THROTTLING
+	return bdev_get_queue(bdev)->td;
+#else
+	return false;
+#endif
+}
+
+/* Whether I/O to the device is to fail, by the kernel's fault injection. */
+static inline bool compat_bdev_made_to_fail(struct block_device *bdev)
+{
+#ifndef CONFIG_FAIL_MAKE_REQUEST
+	return false;
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+	return bdev->bd_make_it_fail;
+#else
+	return bdev_test_flag(bdev, BD_MAKE_IT_FAIL);
+#endif
+}
+
 static inline bool compat_has_integrity(struct block_device *bdev)
 {
 #ifdef CONFIG_BLK_DEV_INTEGRITY

@@ -37,8 +37,9 @@ struct blkfilter;
 /* struct blkfilter_operations.flags */
 #define BLKFILTER_WRITES_ONLY	BIT(0) /* ->submit_bio() is not wanted for reads */
 
-/* struct blkfilter.flags, set by ->attach() */
-#define BLKFILTER_WHOLE_DISK	BIT(0) /* on a disk: bios of its partitions too */
+/* struct blkfilter.flags */
+#define BLKFILTER_WHOLE_DISK	BIT(0) /* by ->attach(), on a disk: bios of partitions too */
+#define BLKFILTER_OWN		BIT(1) /* by blkfilter_attach_own() */
 
 /**
  * struct blkfilter_operations - what a filter driver provides
@@ -95,7 +96,7 @@ struct blkfilter_operations {
  * @node: used by the mechanism
  * @bdev: the device
  * @ops: the driver
- * @flags: BLKFILTER_WHOLE_DISK
+ * @flags: BLKFILTER_WHOLE_DISK, BLKFILTER_OWN
  * @ref: held by every bio and every command that is inside the driver
  * @drained: used by the mechanism
  */
@@ -137,7 +138,12 @@ struct blkfilter_task {
 int blkfilter_register(struct blkfilter_operations *ops);
 void blkfilter_unregister(struct blkfilter_operations *ops);
 
+int blkfilter_attach_own(struct blkfilter *flt, struct block_device *bdev,
+			 const struct blkfilter_operations *ops);
+void blkfilter_detach_own(struct blkfilter *flt);
+
 void blkfilter_pass(struct blkfilter *flt, struct bio *bio);
+void blkfilter_redirect(struct bio *bio, struct block_device *bdev, sector_t sector);
 
 void blkfilter_guard_enter(struct blkfilter_task *guard,
 			   const struct blkfilter_operations *ops);
