@@ -63,7 +63,21 @@ class Scene:
             lines += ["    group: mounted"] if kind else []
         self.guest.run("cat >/run/exporter.yaml <<'END'\n" + "\n".join(lines) + "\nEND\n"
                        f"{EXPORTER} >>/dev/console 2>&1 </dev/null &\necho $! >/run/exporter.pid")
-        self.api.wait_ready(300)
+        try:
+            self.api.wait_ready(600)
+        except Failed as e:     # slow, or stuck, and where
+            raise Failed(f"{e}\n{self._what_runs()}") from e
+
+    def _what_runs(self):
+        """What the exporter said last, its threads, and what else runs in the VM."""
+        try:
+            there = self.guest.run("kill -QUIT $(cat /run/exporter.pid); sleep 10; cat /proc/loadavg; top -b -n 1 | head -n 15\n"
+                                   "echo w >/proc/sysrq-trigger; dmesg | tail -n 60", 300, check=False)
+        except Failed as e:
+            there = str(e)
+        with open(self.log.name, "rb") as log:
+            log.seek(-min(30000, os.path.getsize(self.log.name)), os.SEEK_END)
+            return log.read().decode("utf-8", "replace") + there
 
     def kill_exporter(self):
         self.guest.run(f"kill -9 $(cat /run/exporter.pid); {END_OF_EXPORTER}")
@@ -84,7 +98,7 @@ rm -f .git/*.lock
 all=$(git rev-list --all) || exit
 while :; do for c in $all; do git checkout -qf $c || exit; done; done
 END
-            (sh /tmp/load.sh >/dev/null 2>&1 </dev/null & echo $! >/run/load.pid)
+            (nice -n 19 sh /tmp/load.sh >/dev/null 2>&1 </dev/null & echo $! >/run/load.pid)
             sleep 1; pidof fio && pidof stamp && kill -0 $(cat /run/load.pid)""")
 
     def stop_load(self):
