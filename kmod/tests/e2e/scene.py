@@ -92,13 +92,14 @@ class Scene:
             (LD_LIBRARY_PATH=/mnt/app/native /mnt/app/bin/fio --name=load --directory=/data/ext4 --rw=randwrite --bs=4k --size=16m \\
                 --ioengine=psync --fsync=64 --time_based --runtime=100000 --rate=512k >/dev/null 2>&1 </dev/null &)
             cat >/tmp/load.sh <<'END'
+renice -n 19 -p $$     # the exporter comes first, or on a busy host it does not start beside this
 export LD_LIBRARY_PATH=/mnt/app/native PATH=/mnt/app/bin:$PATH
 cd /data/xfs/tree
 rm -f .git/*.lock
 all=$(git rev-list --all) || exit
 while :; do for c in $all; do git checkout -qf $c || exit; done; done
 END
-            (nice -n 19 sh /tmp/load.sh >/dev/null 2>&1 </dev/null & echo $! >/run/load.pid)
+            (sh /tmp/load.sh >/dev/null 2>&1 </dev/null & echo $! >/run/load.pid)
             sleep 1; pidof fio && pidof stamp && kill -0 $(cat /run/load.pid)""")
 
     def stop_load(self):
