@@ -28,6 +28,9 @@ seconds() {
 	echo $(($(cut -d. -f1 /proc/uptime) - _begin))
 }
 
+# Linux 6.12 leaks what it allocates for the limit of a disk, with and without filters.
+if is_sanitizer; then exit 0; fi
+
 mkdir /tmp/cgroup
 try mount -t cgroup2 cgroup2 /tmp/cgroup
 echo +io >/tmp/cgroup/cgroup.subtree_control || fail "no I/O controller"
