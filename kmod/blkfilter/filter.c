@@ -258,7 +258,7 @@ EXPORT_SYMBOL_GPL(blkfilter_attach_own);
 
 /**
  * blkfilter_detach_own - undo blkfilter_attach_own()
- * @flt: the filter; the disk was not removed yet
+ * @flt: the filter; the disk still exists
  *
  * On return no bio is inside of the filter, and none will be. May sleep.
  */
@@ -339,6 +339,8 @@ int blkfilter_detach(struct block_device *bdev, const char *name)
 /**
  * blkfilter_device_gone - detach the filter of a device that is being removed
  * @bdev: the device; new attachments fail already
+ *
+ * A disk's own filter is its driver's to detach.
  */
 void blkfilter_device_gone(struct block_device *bdev)
 {
@@ -347,7 +349,7 @@ void blkfilter_device_gone(struct block_device *bdev)
 
 	disk_claim(&claim, bdev->bd_disk);
 	flt = blkfilter_find(bdev);
-	if (flt) {
+	if (flt && !(flt->flags & BLKFILTER_OWN)) {
 		pr_warn("%pg: device is being removed, filter %s detached\n",
 			bdev, flt->ops->name);
 		filter_remove(flt);
