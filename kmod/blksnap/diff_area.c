@@ -126,15 +126,6 @@ void diff_area_corrupt(struct diff_area *area, int error)
 	store_flush(area->storage);
 }
 
-/**
- * diff_area_cut_off - the device is smaller than it was at the take
- * @area: the area
- */
-void diff_area_cut_off(struct diff_area *area)
-{
-	diff_area_corrupt(area, -ENXIO);
-}
-
 /*
  * Readers.
  */

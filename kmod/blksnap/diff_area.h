@@ -185,7 +185,6 @@ struct diff_area {
 struct diff_area *diff_area_create(struct tracker *tracker, struct diff_storage *storage);
 void diff_area_destroy(struct diff_area *area);
 void diff_area_corrupt(struct diff_area *area, int error);
-void diff_area_cut_off(struct diff_area *area);
 bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count,
 		       bool nowait);
 
@@ -198,7 +197,7 @@ bool diff_area_protect(struct diff_area *area, sector_t sector, sector_t count,
 static inline bool diff_area_usable(struct diff_area *area)
 {
 	if (unlikely(bdev_nr_sectors(area->bdev) < area->capacity))
-		diff_area_cut_off(area);
+		diff_area_corrupt(area, -ENXIO);
 	return likely(!READ_ONCE(area->error));
 }
 

@@ -107,15 +107,22 @@ static struct rb_node **shard_place(struct shard *sh, u64 unit, struct rb_node *
 	return p;
 }
 
+/* Puts a piece to its place. */
+static void shard_link(struct shard *sh, struct piece *piece, struct rb_node *parent,
+		       struct rb_node **link)
+{
+	WRITE_ONCE(sh->kept, true);
+	rb_link_node(&piece->node, parent, link);
+	rb_insert_color(&piece->node, &sh->pieces);
+}
+
 static void shard_insert(struct shard *sh, struct piece *piece)
 {
 	struct piece *before, *after;
 	struct rb_node **link, *parent;
 
-	WRITE_ONCE(sh->kept, true);
 	link = shard_place(sh, piece->unit, &parent, &before, &after);
-	rb_link_node(&piece->node, parent, link);
-	rb_insert_color(&piece->node, &sh->pieces);
+	shard_link(sh, piece, parent, link);
 }
 
 /* Makes a piece begin at @unit if one reaches across; false without a spare one. */
@@ -369,9 +376,7 @@ int pieces_claim(struct diff_area *area, struct copy *copy)
 	piece->count = copy->count;
 	piece->copy = copy;
 	copy->piece = piece;
-	WRITE_ONCE(sh->kept, true);
-	rb_link_node(&piece->node, parent, link);
-	rb_insert_color(&piece->node, &sh->pieces);
+	shard_link(sh, piece, parent, link);
 	copy->follows = sh->next == copy->unit;
 	sh->next = copy->unit + copy->count;
 	sh->claimed = copy->count;
