@@ -146,19 +146,19 @@ static bool copy_alloc_pages(struct copy *copy, struct diff_storage *s, unsigned
 	return true;
 }
 
-static void copy_init(struct copy *copy, struct diff_area *area, u64 unit, u32 wanted)
+static void copy_init(struct copy *copy, struct diff_area *area, u64 unit)
 {
 	INIT_LIST_HEAD(&copy->link);
 	refcount_set(&copy->ref, 1);
 	copy->area = area;
 	copy->unit = unit;
 	copy->count = copy->nr_pages / diff_area_unit_pages(area);
-	copy->wanted = wanted;
 	copy->stored = 0;
 	copy->written = 0;
 	copy->state = COPY_READING;
 	copy->piece = NULL;
 	copy->follows = true;
+	copy->joins = false;
 	copy->failed = false;
 	diff_area_get(area);
 }
@@ -181,15 +181,14 @@ static struct copy *copy_new(struct diff_storage *s, unsigned int nr)
  * copy_alloc_in_place - a copy that takes pages and space of the storage
  * @area: of what device
  * @unit: first unit
- * @wanted: units
- * @ahead: units more
+ * @count: units
  *
  * Return: a copy as from copy_alloc(), or of fewer units; NULL if the storage has no
  * such pages, or no space.
  */
-struct copy *copy_alloc_in_place(struct diff_area *area, u64 unit, u32 wanted, u32 ahead)
+struct copy *copy_alloc_in_place(struct diff_area *area, u64 unit, u32 count)
 {
-	unsigned int nr = (wanted + ahead) * diff_area_unit_pages(area);
+	unsigned int nr = count * diff_area_unit_pages(area);
 	struct diff_storage *s = area->storage;
 	struct copy *copy;
 
@@ -204,8 +203,7 @@ struct copy *copy_alloc_in_place(struct diff_area *area, u64 unit, u32 wanted, u
 		return NULL;
 	}
 	copy->in_place = true;
-	copy_init(copy, area, unit, wanted);
-	copy->wanted = min(wanted, copy->count);
+	copy_init(copy, area, unit);
 	return copy;
 }
 
@@ -236,17 +234,17 @@ void copy_trim(struct copy *copy)
  * copy_alloc - memory for a copy
  * @area: of what device
  * @unit: first unit
- * @wanted: units
- * @ahead: units more, if there is memory for them
+ * @count: units
+ * @least: how many of them will do if there is no memory for all
  *
  * The copy is a user of the area.
  *
  * Return: the copy with one reference; NULL if there was no memory for a while.
  */
-struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 wanted, u32 ahead)
+struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 count, u32 least)
 {
 	unsigned int unit_pages = diff_area_unit_pages(area);
-	unsigned int nr = (wanted + ahead) * unit_pages;
+	unsigned int nr = count * unit_pages;
 	struct copy *copy = NULL;
 	int tries;
 
@@ -258,13 +256,13 @@ struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 wanted, u32 ahead)
 		if (!copy)
 			continue;
 		if (copy_alloc_pages(copy, area->storage, nr) ||
-		    copy->nr_pages >= wanted * unit_pages)
+		    copy->nr_pages >= least * unit_pages)
 			break;
 	}
 	if (!copy)
 		return NULL;
-	copy_init(copy, area, unit, wanted);
-	if (copy->count < wanted) {
+	copy_init(copy, area, unit);
+	if (copy->count < least) {
 		copy_put(copy);
 		return NULL;
 	}

@@ -225,7 +225,7 @@ static void copies_finish(struct diff_area *area, struct list_head *copies)
 			continue;
 		}
 		/* What need not have been read may be what failed. */
-		if (copy->count > copy->wanted)
+		if (copy->ahead)
 			WRITE_ONCE(area->no_ahead, true);
 		else
 			diff_area_corrupt(area, error);
@@ -238,8 +238,6 @@ static void copies_finish(struct diff_area *area, struct list_head *copies)
 			diff_area_readers_wait(area, copy->unit, copy->unit + copy->count - 1);
 			pieces_set_state(area, copy, COPY_SETTLED);
 		}
-		cbt_map_settle(area->tracker->map, copy->unit << area->unit_shift,
-			       (copy->unit + copy->count) << area->unit_shift);
 		atomic64_add((u64)copy->count << area->unit_shift, &area->copied);
 		store_queue(area->storage, copy);
 	}
@@ -258,26 +256,28 @@ static bool ahead_allowed(struct diff_area *area)
 }
 
 /*
- * A copy from the beginning of a gap, of which the read was begun: of wanted units, and of
- * those ahead.
+ * A copy of a gap, of which the read was begun: of what is overwritten there, and of what it
+ * pays to keep along with that. It may have less; then the gap is still there.
  */
 static struct copy *copy_begin(struct diff_area *area, const struct gap *gap,
 			       struct list_head *copies)
 {
 	unsigned int unit_bytes = 1U << (area->unit_shift + SECTOR_SHIFT);
 	u32 most = COPY_PAGES_MAX / diff_area_unit_pages(area);
-	u32 wanted = min_t(u64, gap->last - gap->unit + 1, most);
-	u32 count = wanted;
+	u64 unit = gap->unit, last = gap->last;
 	struct diff_storage *s = area->storage;
-	size_t bytes = (size_t)count * unit_bytes;
 	struct copy *copy;
+	size_t bytes;
+	u32 count;
 	int ret;
 
-	if (gap->ahead > gap->last && ahead_allowed(area)) {
-		count = min_t(u64, gap->ahead - gap->unit + 1, most);
-		bytes = (size_t)count * unit_bytes;
+	if ((gap->from < unit || gap->to > last) && ahead_allowed(area)) {
+		unit = gap->from;
+		last = gap->to;
 	}
-	copy = copy_alloc_in_place(area, gap->unit, wanted, count - wanted);
+	count = min_t(u64, last - unit + 1, most);
+	bytes = (size_t)count * unit_bytes;
+	copy = copy_alloc_in_place(area, unit, count);
 	if (copy) {
 		bytes = 0;
 		goto claim;
@@ -286,13 +286,14 @@ static struct copy *copy_begin(struct diff_area *area, const struct gap *gap,
 	if (ret == -EAGAIN) {
 		/* Nobody shall wait for us while we wait for room. */
 		copies_finish(area, copies);
-		count = wanted;
+		unit = gap->unit;
+		count = min_t(u64, gap->last - unit + 1, most);
 		bytes = (size_t)count * unit_bytes;
 		ret = store_reserve(s, area, bytes, true);
 	}
 	if (ret)
 		return ERR_PTR(ret);
-	copy = copy_alloc(area, gap->unit, wanted, count - wanted);
+	copy = copy_alloc(area, unit, count, min_t(u64, gap->last - unit + 1, count));
 	if (!copy) {
 		ret = -ENOMEM;
 		goto unreserve;
@@ -303,6 +304,7 @@ claim:
 		copy_put(copy);
 		goto unreserve;
 	}
+	copy->ahead = copy->unit < gap->unit || copy->unit + copy->count - 1 > gap->last;
 	/* Others may have claimed a part meanwhile, or memory was short. */
 	copy_trim(copy);
 	if (bytes > (size_t)copy->count * unit_bytes)
@@ -333,7 +335,7 @@ static int units_copy(struct diff_area *area, struct gap *gap, u64 last)
 			ret = PTR_ERR(copy);
 			break;
 		}
-		gap->unit = copy->unit + copy->count;
+		gap->unit = max(gap->unit, copy->unit + copy->count);
 		pages += copy->nr_pages;
 		if (pages >= WINDOW_PAGES) {
 			copies_finish(area, &copies);

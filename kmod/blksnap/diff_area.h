@@ -44,7 +44,7 @@ enum copy_state { COPY_READING, COPY_READY, COPY_SETTLED };
  * @ref: held by who makes or stores it, and by those who read it
  * @unit: first unit
  * @count: units, within one chunk
- * @wanted: of those, the ones that are overwritten; the rest is read ahead
+ * @ahead: some of those nobody is overwriting yet
  * @stored: of those, the ones that were given to a batch
  * @written: of those, the ones whose batch is over
  * @state: under the lock of the shard
@@ -53,6 +53,7 @@ enum copy_state { COPY_READING, COPY_READY, COPY_SETTLED };
  * @in_place: the pages are those of the storage
  * @sector: where in the storage, if @in_place
  * @reader: the task that reads it; NULL once that is over
+ * @joins: it begins or ends where another piece does, or did when it was claimed
  * @follows: where the last one of the shard ended
  * @bio: reads from the source
  * @most_pages: room in @bvec
@@ -68,7 +69,6 @@ struct copy {
 	refcount_t ref;
 	u64 unit;
 	u32 count;
-	u32 wanted;
 	u32 stored;
 	u32 written;
 	enum copy_state state;
@@ -76,7 +76,9 @@ struct copy {
 	bool failed;
 	bool in_place;
 	sector_t sector;
+	bool joins;
 	bool follows;
+	bool ahead;
 	struct task_struct *reader;
 	struct bio bio;
 	unsigned int most_pages;
@@ -238,13 +240,15 @@ struct unit_run {
  * struct gap - units that would have to be kept before they are overwritten
  * @unit: first of them
  * @last: last of them
- * @ahead: the same, or a unit behind it up to which it pays to keep all at once
+ * @from: @unit, or one before it from which on it pays to keep all at once
+ * @to: @last, or one behind it up to which it pays
  * @busy: before them there are some that others are about to keep; only ever set
  */
 struct gap {
 	u64 unit;
 	u64 last;
-	u64 ahead;
+	u64 from;
+	u64 to;
 	bool busy;
 };
 
@@ -304,8 +308,8 @@ static inline unsigned int diff_area_unit_pages(const struct diff_area *area)
 }
 
 /* Copies; copy.c. */
-struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 wanted, u32 ahead);
-struct copy *copy_alloc_in_place(struct diff_area *area, u64 unit, u32 wanted, u32 ahead);
+struct copy *copy_alloc(struct diff_area *area, u64 unit, u32 count, u32 least);
+struct copy *copy_alloc_in_place(struct diff_area *area, u64 unit, u32 count);
 void copy_trim(struct copy *copy);
 void copy_get(struct copy *copy);
 void copy_put(struct copy *copy);

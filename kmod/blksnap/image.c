@@ -61,7 +61,7 @@ static int image_write_part(struct diff_area *area, struct bio *bio, sector_t se
 	if (ret)
 		return ret;
 	ret = -ENOMEM;
-	copy = copy_alloc(area, first, count, 0);
+	copy = copy_alloc(area, first, count, count);
 	if (!copy)
 		goto unreserve;
 	ret = 0;

@@ -78,6 +78,11 @@ static struct piece *shard_find(struct shard *sh, u64 unit)
 	return found;
 }
 
+static struct piece *shard_prev(struct piece *p)
+{
+	return piece_entry(rb_prev(&p->node));
+}
+
 static struct piece *shard_next(struct piece *p)
 {
 	return piece_entry(rb_next(&p->node));
@@ -285,6 +290,32 @@ static u64 shard_ahead(struct diff_area *area, struct shard *sh, u64 unit, u64 g
 		   unit + 2 * sh->claimed);
 }
 
+/*
+ * What is left between two pieces of a chunk is kept as a whole when some of it is
+ * overwritten, if it is no more than that: writes that lie so densely are going to get to the
+ * rest as well, and one copy costs less than many.
+ */
+#define FILL_BYTES	65536
+
+static bool gap_fill(struct diff_area *area, struct gap *gap, struct piece *after)
+{
+	u64 chunk_last = diff_area_chunk_last(area, gap->unit), from, end;
+	struct piece *before;
+
+	if (!after || after->unit > chunk_last)
+		return false;
+	before = shard_prev(after);
+	if (!before || diff_area_chunk_last(area, before->unit) != chunk_last)
+		return false;
+	from = piece_last(before) + 1;
+	if ((after->unit - from) << (area->unit_shift + SECTOR_SHIFT) > FILL_BYTES ||
+	    unit_released(area, from, &end) || end < after->unit - 1)
+		return false;
+	gap->from = from;
+	gap->to = after->unit - 1;
+	return true;
+}
+
 /**
  * pieces_find_gap - look for units that would have to be kept
  * @area: the area
@@ -320,7 +351,10 @@ bool pieces_find_gap(struct diff_area *area, struct gap *gap, u64 last)
 		end = min(end, p ? p->unit - 1 : U64_MAX);
 		gap->unit = unit;
 		gap->last = min(last, end);
-		gap->ahead = max(gap->last, shard_ahead(area, sh, unit, end));
+		gap->from = unit;
+		gap->to = gap->last;
+		if (!gap_fill(area, gap, p))
+			gap->to = max(gap->last, shard_ahead(area, sh, unit, end));
 		break;
 	}
 	spin_unlock(&sh->lock);
@@ -377,11 +411,43 @@ int pieces_claim(struct diff_area *area, struct copy *copy)
 	piece->copy = copy;
 	copy->piece = piece;
 	shard_link(sh, piece, parent, link);
+	copy->joins = (before && piece_last(before) + 1 == copy->unit) ||
+		      (after && after->unit == copy->unit + copy->count);
 	copy->follows = sh->next == copy->unit;
 	sh->next = copy->unit + copy->count;
 	sh->claimed = copy->count;
 	spin_unlock(&sh->lock);
 	return 0;
+}
+
+static bool piece_settled(const struct piece *p)
+{
+	return !p->copy || p->copy->state == COPY_SETTLED;
+}
+
+/*
+ * What is kept around a copy, and of it: others may have kept the rest of its blocks. No
+ * further than to their edges.
+ */
+static void copy_surroundings(struct diff_area *area, struct copy *copy, sector_t *sector,
+			      sector_t *end)
+{
+	sector_t block = 1ULL << area->tracker->map->block_shift;
+	sector_t begin, stop;
+	struct piece *p;
+
+	*sector = copy->unit << area->unit_shift;
+	*end = (copy->unit + copy->count) << area->unit_shift;
+	if (!copy->joins || !copy->piece)
+		return;
+	begin = round_down(*sector, block);
+	stop = round_up(*end, block);
+	for (p = shard_prev(copy->piece); *sector > begin && p && piece_settled(p) &&
+	     (piece_last(p) + 1) << area->unit_shift == *sector; p = shard_prev(p))
+		*sector = p->unit << area->unit_shift;
+	for (p = shard_next(copy->piece); *end < stop && p && piece_settled(p) &&
+	     p->unit << area->unit_shift == *end; p = shard_next(p))
+		*end = (piece_last(p) + 1) << area->unit_shift;
 }
 
 /**
@@ -393,6 +459,7 @@ int pieces_claim(struct diff_area *area, struct copy *copy)
 void pieces_set_state(struct diff_area *area, struct copy *copy, enum copy_state state)
 {
 	struct shard *sh = shard_of(area, copy->unit);
+	sector_t sector, end;
 
 	spin_lock(&sh->lock);
 	/* Who is going to read the image registers before coming here, and finds the copy. */
@@ -401,7 +468,11 @@ void pieces_set_state(struct diff_area *area, struct copy *copy, enum copy_state
 	copy->state = state;
 	/* From now on the source may be overwritten. */
 	shard_changed(sh);
+	if (state == COPY_SETTLED)
+		copy_surroundings(area, copy, &sector, &end);
 	spin_unlock(&sh->lock);
+	if (state == COPY_SETTLED)
+		cbt_map_settle(area->tracker->map, sector, end);
 	if (wq_has_sleeper(&area->wait))
 		wake_up_all(&area->wait);
 }
@@ -491,7 +562,7 @@ static bool pieces_stored_whole(struct diff_area *area, struct copy *copy, secto
 	p->sector = sector;
 	/* Else what lies beside it on the device is elsewhere in the storage. */
 	if (copy->follows) {
-		before = piece_entry(rb_prev(&p->node));
+		before = shard_prev(p);
 		freed = shard_merge(area, sh, before ?: p, p->unit);
 	}
 	spin_unlock(&sh->lock);

@@ -9,6 +9,9 @@
 
 #include "source.h"
 
+/* Of which the last unit is kept, and nothing near by. */
+#define LAST_CHUNK (63 * (256ULL << 10))
+
 static struct source source;
 static uint64_t waits_in_a_row;
 
@@ -53,6 +56,30 @@ static void go_on(uint64_t chunk)
 	waits_in_a_row = after.waited_writes - before.waited_writes;
 }
 
+/*
+ * Into a chunk of which the first unit is kept: what is left between two kept units is kept
+ * as a whole, if it is no more than 64 KiB.
+ */
+static void between(uint64_t chunk)
+{
+	static const struct { uint64_t unit, copied; } writes[] = {
+		{ 17, 1 }, { 9, 16 },
+		{ 35, 1 }, { 20, 1 },	/* 17 units were left: one too many */
+		{ 22, 14 }, { 18, 2 }, { 25, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(writes) / sizeof(*writes); i++) {
+		uint64_t before = copied();
+
+		seed_write(source.fd, 4096, chunk + writes[i].unit * 4096, 7);
+		check(copied() - before == writes[i].copied * 4096,
+		      "%llu bytes copied for a write of unit %llu, not %llu units",
+		      (unsigned long long)(copied() - before),
+		      (unsigned long long)writes[i].unit,
+		      (unsigned long long)writes[i].copied);
+	}
+}
+
 int main(void)
 {
 	struct blksnap_device_stat before, after;
@@ -84,27 +111,28 @@ int main(void)
 	/* A sector is rounded to its unit; two sectors across an edge are two units. */
 	seed_write(source.fd, 512, (256 << 10) - 512, 4);
 	check(copied() == 129 * 4096, "%llu bytes copied", (unsigned long long)copied());
-	seed_write(source.fd, 1024, 24 * MIB + 65536 - 512, 4);
+	seed_write(source.fd, 1024, LAST_CHUNK + 65536 - 512, 4);
 	check(copied() == 131 * 4096, "%llu bytes copied", (unsigned long long)copied());
 
 	/* Partly kept: only the rest is copied. */
-	seed_write(source.fd, 65536, 24 * MIB + 65536 - 4096, 5);
+	seed_write(source.fd, 65536, LAST_CHUNK + 65536 - 4096, 5);
 	check(copied() == 131 * 4096 + 65536 - 8192, "%llu bytes copied",
 	      (unsigned long long)copied());
 
 	go_on(30 * MIB);
+	between(16 * MIB);
 	seed_check(image, source.size, 0, 1);
 	after = figures();
-	check(after.writes - before.writes == 128 + 128 + 3 + 64, "%llu writes counted",
+	check(after.writes - before.writes == 128 + 128 + 3 + 64 + 7, "%llu writes counted",
 	      (unsigned long long)(after.writes - before.writes));
-	check(after.written_bytes == (256 + 64) * 4096 + 512 + 1024 + 65536, "%llu bytes written counted",
+	check(after.written_bytes == (256 + 64 + 7) * 4096 + 512 + 1024 + 65536, "%llu bytes written counted",
 	      (unsigned long long)after.written_bytes);
-	check(after.changed_blocks == 128 + 1 + 2 + 3, "%llu blocks changed",
+	check(after.changed_blocks == 128 + 1 + 2 + 3 + 2, "%llu blocks changed",
 	      (unsigned long long)after.changed_blocks);
 	for (int i = 0; i < BLKSNAP_LATENCY_BUCKETS; i++)
 		waits += after.latency[i] - before.latency[i];
 	check(waits == after.waited_writes - before.waited_writes &&
-	      waits == 128 + 3 + waits_in_a_row,
+	      waits == 128 + 3 + 6 + waits_in_a_row,
 	      "%llu waits in the histogram, %llu writes waited", (unsigned long long)waits,
 	      (unsigned long long)(after.waited_writes - before.waited_writes));
 	want(image_error(source.fd), 0);
