@@ -27,7 +27,7 @@ static __always_inline struct hlist_head *blkfilter_bucket(const struct block_de
 	return &blkfilters[hash_ptr(bdev, BLKFILTER_HASH_BITS)];
 }
 
-/* The filter on a device, in its bucket; under RCU, or with the disk claimed. */
+/* The filter on a device, in its bucket; under RCU, which with the disk claimed keeps the others there. */
 static __always_inline struct blkfilter *
 blkfilter_find_in(struct hlist_head *bucket, const struct block_device *bdev)
 {

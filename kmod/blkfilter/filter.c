@@ -116,9 +116,23 @@ static void filter_drained(struct percpu_ref *ref)
 	complete(&container_of(ref, struct blkfilter, ref)->drained);
 }
 
+/*
+ * With the disk claimed: the filter of a device, which stays. In the same bucket there may be
+ * those of other disks, which do not.
+ */
+static struct blkfilter *filter_find_claimed(const struct block_device *bdev)
+{
+	struct blkfilter *flt;
+
+	rcu_read_lock();
+	flt = blkfilter_find(bdev);
+	rcu_read_unlock();
+	return flt;
+}
+
 static int filter_check_device(struct block_device *bdev, const char *name)
 {
-	struct blkfilter *flt = blkfilter_find(bdev);
+	struct blkfilter *flt = filter_find_claimed(bdev);
 
 	if (!compat_bdev_live(bdev))
 		return -ENODEV;
@@ -130,7 +144,9 @@ static int filter_check_device(struct block_device *bdev, const char *name)
 	if (flt)
 		return strncmp(flt->ops->name, name, BLKFILTER_NAME_LENGTH) ?
 			-EBUSY : -EALREADY;
+	rcu_read_lock();
 	flt = blkfilter_find_whole(bdev);
+	rcu_read_unlock();
 	if (flt) {
 		pr_err("%pg: filter %s on the whole disk %pg covers this partition; detach it first\n",
 		       bdev, flt->ops->name, flt->bdev);
@@ -318,7 +334,7 @@ int blkfilter_detach(struct block_device *bdev, const char *name)
 	int ret = 0;
 
 	disk_claim(&claim, bdev->bd_disk);
-	flt = blkfilter_find(bdev);
+	flt = filter_find_claimed(bdev);
 	if (!flt)
 		ret = -ENOENT;
 	else if (strncmp(flt->ops->name, name, BLKFILTER_NAME_LENGTH))
@@ -348,7 +364,7 @@ void blkfilter_device_gone(struct block_device *bdev)
 	struct blkfilter *flt;
 
 	disk_claim(&claim, bdev->bd_disk);
-	flt = blkfilter_find(bdev);
+	flt = filter_find_claimed(bdev);
 	if (flt && !(flt->flags & BLKFILTER_OWN)) {
 		pr_warn("%pg: device is being removed, filter %s detached\n",
 			bdev, flt->ops->name);
@@ -475,7 +491,7 @@ void blkfilter_unregister(struct blkfilter_operations *ops)
 
 	while (filter_driver_device(ops, &bdev, &disk)) {
 		disk_claim(&claim, disk);
-		flt = blkfilter_find(bdev);
+		flt = filter_find_claimed(bdev);
 		if (flt && flt->ops == ops)
 			filter_remove(flt);
 		disk_unclaim(&claim);

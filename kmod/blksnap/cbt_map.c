@@ -17,6 +17,12 @@
 /* By how much numbers fall when they have run out. */
 #define NUMBER_FALL	127
 
+/* A map can be larger than the memory that there is. */
+static void *map_alloc(size_t bytes)
+{
+	return __vmalloc(bytes ?: 1, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+}
+
 /**
  * cbt_map_create - start tracking
  * @capacity: sectors of the device
@@ -41,9 +47,9 @@ struct cbt_map *cbt_map_create(sector_t capacity)
 	map->number = 1;
 	generate_random_uuid(map->generation.b);
 	generate_random_uuid(map->tracking.b);
-	map->active = vzalloc(map->block_count ?: 1);
-	map->readable = vzalloc(map->block_count ?: 1);
-	map->settled = vzalloc(bitmap_size(map->block_count ?: 1));
+	map->active = map_alloc(map->block_count);
+	map->readable = map_alloc(map->block_count);
+	map->settled = map_alloc(bitmap_size(map->block_count));
 	if (!map->active || !map->readable || !map->settled) {
 		cbt_map_destroy(map);
 		return NULL;

@@ -75,8 +75,8 @@ static long ctl_cbtinfo(struct tracker *t, u8 __user *buf, u32 *plen)
 	struct blksnap_cbtinfo info = {};
 	struct cbt_map *map;
 
-	tracker_check_size(t);
 	mutex_lock(&t->lock);
+	tracker_check_size(t);
 	map = t->map;
 	info.device_capacity = (u64)map->capacity << SECTOR_SHIFT;
 	info.block_size = 1U << (map->block_shift + SECTOR_SHIFT);
@@ -87,27 +87,92 @@ static long ctl_cbtinfo(struct tracker *t, u8 __user *buf, u32 *plen)
 	return arg_put(buf, plen, &info, sizeof(info));
 }
 
+/**
+ * struct map_part - a part of the readable map, on its way to the user
+ * @offset: of the next byte
+ * @left: bytes
+ * @epoch: of the map
+ * @tracking: of the map
+ * @bytes: copied from it
+ */
+struct map_part {
+	u32 offset;
+	u32 left;
+	u64 epoch;
+	uuid_t tracking;
+	u8 bytes[SZ_64K];
+};
+
+/* Returns how many bytes were copied; -EAGAIN if it is another map than it was. */
+static long map_part_copy(struct tracker *t, struct map_part *part, bool first)
+{
+	const struct cbt_map *map;
+	long n = -EAGAIN;
+
+	mutex_lock(&t->lock);
+	map = t->map;
+	if (first) {
+		n = -ENODATA;
+		if (part->offset >= map->block_count)
+			goto unlock;
+		/* The result of an ioctl is an int. */
+		part->left = min3(part->left, map->block_count - part->offset, (u32)INT_MAX);
+		part->epoch = map->epoch;
+		uuid_copy(&part->tracking, &map->tracking);
+	} else if (part->epoch != map->epoch || !uuid_equal(&part->tracking, &map->tracking)) {
+		goto unlock;
+	}
+	n = min_t(u32, part->left, sizeof(part->bytes));
+	memcpy(part->bytes, map->readable + part->offset, n);
+unlock:
+	mutex_unlock(&t->lock);
+	return n;
+}
+
+/*
+ * The user's memory is not touched under the lock: it may be that of a file, on a filesystem
+ * which a take that waits for the lock has frozen.
+ */
+static long map_copy(struct tracker *t, const struct blksnap_cbtmap *arg, struct map_part *part)
+{
+	u8 __user *to = u64_to_user_ptr(arg->buffer);
+	bool first = true;
+	long n;
+
+	part->offset = arg->offset;
+	part->left = arg->length;
+	do {
+		n = map_part_copy(t, part, first);
+		if (n < 0)
+			return n;
+		if (copy_to_user(to, part->bytes, n))
+			return -EFAULT;
+		first = false;
+		to += n;
+		part->offset += n;
+		part->left -= n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	} while (part->left);
+	return part->offset - arg->offset;
+}
+
 static long ctl_cbtmap(struct tracker *t, u8 __user *buf, u32 *plen)
 {
 	struct blksnap_cbtmap arg;
-	u32 length;
+	struct map_part *part;
 	long ret;
 
 	ret = arg_get(&arg, buf, plen, sizeof(arg));
 	if (ret)
 		return ret;
-	mutex_lock(&t->lock);
-	if (arg.offset >= t->map->block_count) {
-		ret = -ENODATA;
-		goto unlock;
-	}
-	/* The result of an ioctl is an int. */
-	length = min3(arg.length, t->map->block_count - arg.offset, (u32)INT_MAX);
-	ret = length;
-	if (copy_to_user(u64_to_user_ptr(arg.buffer), t->map->readable + arg.offset, length))
-		ret = -EFAULT;
-unlock:
-	mutex_unlock(&t->lock);
+	part = kvmalloc(sizeof(*part), GFP_KERNEL);
+	if (!part)
+		return -ENOMEM;
+	do {
+		ret = map_copy(t, &arg, part);
+	} while (ret == -EAGAIN);
+	kvfree(part);
 	return ret;
 }
 
@@ -157,10 +222,10 @@ static long ctl_cbtdirty(struct tracker *t, u8 __user *buf, u32 *plen)
 	ret = dirty_pass(t->map, &arg, batch, false);
 	if (!ret)
 		ret = dirty_pass(t->map, &arg, batch, true);
-	mutex_unlock(&t->lock);
-	kfree(batch);
 	if (!ret)
 		tracker_check_threshold(t);
+	mutex_unlock(&t->lock);
+	kfree(batch);
 	return ret;
 }
 
@@ -177,7 +242,9 @@ static long ctl_snapshotinfo(struct tracker *t, u8 __user *buf, u32 *plen)
 {
 	struct blksnap_snapshotinfo info = {};
 
+	mutex_lock(&t->lock);
 	tracker_check_size(t);
+	mutex_unlock(&t->lock);
 	snapshot_tracker_info(t, &info);
 	return arg_put(buf, plen, &info, sizeof(info));
 }
@@ -186,8 +253,8 @@ static long ctl_cbtepoch(struct tracker *t, u8 __user *buf, u32 *plen)
 {
 	struct blksnap_cbtepoch epoch = {};
 
-	tracker_check_size(t);
 	mutex_lock(&t->lock);
+	tracker_check_size(t);
 	export_uuid(epoch.tracking_id.b, &t->map->tracking);
 	epoch.epoch = t->map->epoch;
 	epoch.map_epoch = t->map->map_epoch;
@@ -215,8 +282,8 @@ static long ctl_stat(struct tracker *t, u8 __user *buf, u32 *plen)
 	u64 sectors;
 	int i;
 
-	tracker_totals(t, &stat.writes, &sectors);
 	mutex_lock(&t->lock);
+	tracker_totals(t, &stat.writes, &sectors);
 	stat.written_bytes = (sectors - t->sectors_base) << SECTOR_SHIFT;
 	stat.changed_blocks = atomic_long_read(&t->map->changed);
 	mutex_unlock(&t->lock);

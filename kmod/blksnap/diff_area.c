@@ -341,7 +341,8 @@ static int units_copy(struct diff_area *area, struct gap *gap, u64 last)
 			copies_finish(area, &copies);
 			pages = 0;
 		}
-	} while (units_find_gap(area, gap, last));
+		/* A corrupted image needs nothing more. */
+	} while (!READ_ONCE(area->error) && units_find_gap(area, gap, last));
 	copies_finish(area, &copies);
 	return ret;
 }

@@ -423,8 +423,8 @@ bool diff_storage_grow(struct diff_storage *s)
 		queue_work(s->wq, &s->grow_work);
 	}
 	growing = s->growing;
-	/* It may have grown, for the last time, since space was looked for. */
-	if (!growing && s->next < s->allocated) {
+	/* It may have grown, for the last time, or been freed since space was looked for. */
+	if (!growing && (s->next < s->allocated || !RB_EMPTY_ROOT(&s->freed))) {
 		growing = true;
 		store_kick(s);
 	}
@@ -455,8 +455,8 @@ static int storage_open_file(struct diff_storage *s, const char *path, int flags
 		return -ETXTBSY;
 	s->in_memory = inode->i_sb->s_magic == TMPFS_MAGIC;
 	s->portion = storage_portion(s);
-	if (!s->in_memory && compat_file_can_direct(s->file))
-		compat_file_set_direct(s->file, true);
+	if (!s->in_memory)
+		compat_file_set_direct(s->file, compat_file_can_direct(s->file));
 	s->allocated = whole_units(s, i_size_read(inode) >> SECTOR_SHIFT);
 	if (s->allocated > s->limit)
 		return -ENOSPC;

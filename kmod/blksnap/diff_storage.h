@@ -51,7 +51,6 @@ struct diff_area;
  * @store_work: stores what is queued
  * @grow_work: makes the file larger
  * @task: that runs @store_work
- * @stopped: the snapshot is going
  */
 struct diff_storage {
 	struct event_queue *events;
@@ -112,9 +111,11 @@ unsigned int diff_storage_read_pages(struct diff_storage *s, struct bio *bio,
 void diff_storage_no_space(struct diff_storage *s, sector_t count);
 void diff_storage_set_watermark(struct diff_storage *s, sector_t used);
 
-/* Copies on their way into the storage; store.c. */
+/* Memory for copies; copy.c. */
 void copy_alloc_spares(struct diff_storage *s);
 void copy_free_spares(struct diff_storage *s);
+
+/* Copies on their way into the storage; store.c. */
 int store_init(struct diff_storage *s);
 void store_exit(struct diff_storage *s);
 int store_reserve(struct diff_storage *s, struct diff_area *area, size_t bytes, bool wait);

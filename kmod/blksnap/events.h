@@ -10,7 +10,7 @@
 /**
  * struct event - something that user space wants to know
  * @link: in the queue; empty if it is in none
- * @embedded: part of another object, which outlives the queue
+ * @embedded: part of another object, which takes it out of the queue before it goes
  * @code: enum blksnap_event_codes
  * @time: CLOCK_REALTIME, ns
  * @data: by @code

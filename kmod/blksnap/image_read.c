@@ -166,7 +166,8 @@ static int file_read(struct diff_storage *s, struct bio *bio, unsigned int skip,
 
 	bio_advance_iter(bio, &bi, skip);
 	bi.bi_size = bytes;
-	for_each_bvec(bv, bio->bi_io_vec, each, bi)
+	/* Whole vectors, as they are for the iterator. */
+	__bio_for_each_bvec(bv, bio, each, bi)
 		nr++;
 	iov_iter_bvec(&iter, ITER_DEST, &bio->bi_io_vec[bi.bi_idx], nr, bytes);
 	iter.iov_offset = bi.bi_bvec_done;

@@ -159,12 +159,19 @@ unsigned int param_diff_storage_minimum(void)
 	return READ_ONCE(diff_storage_minimum.value);
 }
 
+static u64 block_count(u64 bytes, unsigned int shift)
+{
+	return (bytes >> shift) + !!(bytes & ((1ULL << shift) - 1));
+}
+
 /**
  * param_block_shift - size of the blocks that a device is divided into
  * @bytes: of the device
  * @min_shift: log2 of the smallest size
  * @max_shift: log2 of the largest size, which goes before the count
  * @max_count: blocks that there shall be at most
+ *
+ * Blocks of any device can be counted in 32 bits, whatever @max_shift says.
  *
  * Return: log2 of the size.
  */
@@ -173,8 +180,7 @@ unsigned int param_block_shift(u64 bytes, unsigned int min_shift,
 {
 	unsigned int shift = min_shift;
 
-	while (shift < max_shift &&
-	       (bytes >> shift) + !!(bytes & ((1ULL << shift) - 1)) > max_count)
+	while (block_count(bytes, shift) > (shift < max_shift ? min(max_count, U32_MAX) : U32_MAX))
 		shift++;
 	return shift;
 }

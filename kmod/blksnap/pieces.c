@@ -425,6 +425,9 @@ static bool piece_settled(const struct piece *p)
 	return !p->copy || p->copy->state == COPY_SETTLED;
 }
 
+/* Pieces that are looked at on either side of a copy: a block of 64 KiB has no more. */
+#define AROUND_MAX	16
+
 /*
  * What is kept around a copy, and of it: others may have kept the rest of its blocks. No
  * further than to their edges.
@@ -435,6 +438,7 @@ static void copy_surroundings(struct diff_area *area, struct copy *copy, sector_
 	sector_t block = 1ULL << area->tracker->map->block_shift;
 	sector_t begin, stop;
 	struct piece *p;
+	int left;
 
 	*sector = copy->unit << area->unit_shift;
 	*end = (copy->unit + copy->count) << area->unit_shift;
@@ -442,11 +446,13 @@ static void copy_surroundings(struct diff_area *area, struct copy *copy, sector_
 		return;
 	begin = round_down(*sector, block);
 	stop = round_up(*end, block);
-	for (p = shard_prev(copy->piece); *sector > begin && p && piece_settled(p) &&
-	     (piece_last(p) + 1) << area->unit_shift == *sector; p = shard_prev(p))
+	p = shard_prev(copy->piece);
+	for (left = AROUND_MAX; left && *sector > begin && p && piece_settled(p) &&
+	     (piece_last(p) + 1) << area->unit_shift == *sector; left--, p = shard_prev(p))
 		*sector = p->unit << area->unit_shift;
-	for (p = shard_next(copy->piece); *end < stop && p && piece_settled(p) &&
-	     p->unit << area->unit_shift == *end; p = shard_next(p))
+	p = shard_next(copy->piece);
+	for (left = AROUND_MAX; left && *end < stop && p && piece_settled(p) &&
+	     p->unit << area->unit_shift == *end; left--, p = shard_next(p))
 		*end = (piece_last(p) + 1) << area->unit_shift;
 }
 
@@ -477,7 +483,7 @@ void pieces_set_state(struct diff_area *area, struct copy *copy, enum copy_state
 		wake_up_all(&area->wait);
 }
 
-/* Forgets the units of a copy that comes to nothing; the area is corrupted. */
+/* Forgets the units of a copy that comes to nothing: they are read again, or the area is corrupted. */
 void pieces_drop(struct diff_area *area, struct copy *copy)
 {
 	struct shard *sh = shard_of(area, copy->unit);

@@ -338,10 +338,13 @@ static void devices_reset(struct snapshot *snap)
 
 		if (!area)
 			continue;
+		/* Who asks for the name of the image finds none, before there is none. */
+		mutex_lock(&snapshots_lock);
+		dev->area = NULL;
+		mutex_unlock(&snapshots_lock);
 		if (area->image)
 			image_remove(area->image);
 		mutex_lock(&snapshots_lock);
-		dev->area = NULL;
 		rcu_assign_pointer(dev->tracker->area, NULL);
 		mutex_unlock(&snapshots_lock);
 		cmpxchg(&area->error, 0, -ESHUTDOWN);
@@ -359,7 +362,7 @@ static void devices_reset(struct snapshot *snap)
  * Return: 0 with the images there; -ESRCH no such snapshot, -ENODEV it has no
  * device or one is gone, -EALREADY it is taken, -ETIMEDOUT the devices could not be
  * brought to a halt in time, or what freezing a filesystem says. After an error
- * everything is as before.
+ * nothing is kept; the maps may have been switched, if it came of making the images.
  */
 int snapshot_take(const struct blksnap_uuid *id)
 {

@@ -2,12 +2,14 @@
 /*
  * The instant of a take: filesystems are frozen, the gates of all devices closed,
  * maps switched and copying begun; then everything goes on. Each step is bounded
- * in time, and a take that fails leaves nothing behind.
+ * in time, and nothing is kept after a take that failed.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/list_sort.h>
+#include <linux/part_stat.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -18,6 +20,9 @@
 
 /* For how long a filesystem may take to freeze, after it was synced. */
 #define FREEZE_LIMIT	(30 * HZ)
+
+/* For how long writes may be under way that began before the device was tracked. */
+#define OLDER_LIMIT	(5 * HZ)
 
 static struct workqueue_struct *freeze_wq;
 
@@ -174,7 +179,7 @@ void take_sort(struct snapshot *snap)
  * struct take - a take under way
  * @hold: the gates
  * @members: of the hold, one for each device
- * @maps: for those devices whose size has changed
+ * @maps: for those devices whose size has changed, if only for a while, or whose content was exchanged
  * @frozen: struct freeze
  */
 struct take {
@@ -205,7 +210,7 @@ static int take_prepare(struct take *take, struct snapshot *snap)
 		take->members[i].gate = &t->gate;
 		take->members[i].queue = queue_is_mq(q) ? q : NULL;
 		list_add_tail(&take->members[i].link, &take->hold.members);
-		if (t->map->capacity != dev->area->capacity) {
+		if (tracker_replaced(t) || t->map->capacity != dev->area->capacity) {
 			take->maps[i] = cbt_map_create(dev->area->capacity);
 			if (!take->maps[i])
 				return -ENOMEM;
@@ -237,21 +242,76 @@ static int take_switch(struct take *take, struct snapshot *snap)
 	list_for_each_entry(dev, &snap->devices, link) {
 		if (READ_ONCE(dev->tracker->gone))
 			return -ENODEV;
-		if (bdev_nr_sectors(dev->area->bdev) != dev->area->capacity)
+		if (bdev_nr_sectors(dev->area->bdev) != dev->area->capacity ||
+		    (tracker_replaced(dev->tracker) && !take->maps[i]))
 			return -EAGAIN;
+		i++;
 	}
+	i = 0;
 	list_for_each_entry(dev, &snap->devices, link) {
 		struct tracker *t = dev->tracker;
 
 		if (take->maps[i]) {
 			swap(t->map, take->maps[i]);
 			t->resized = 0;
+			t->diskseq = t->flt.bdev->bd_disk->diskseq;
 		}
 		cbt_map_take(t->map);
+		t->older = false;
 		t->threshold_told = 0;
 		tracker_totals(t, &writes, &t->sectors_base);
 		rcu_assign_pointer(t->area, dev->area);
 		i++;
+	}
+	return 0;
+}
+
+/* Writes under way, as they are counted for the statistics of the device. */
+static long bdev_writes(struct block_device *bdev)
+{
+	long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += part_stat_local_read_cpu(bdev, in_flight[1], cpu);
+	return sum;
+}
+
+static long tracker_writes(struct tracker *t)
+{
+	struct block_device *part;
+	unsigned long idx;
+	long sum = 0;
+
+	if (!(t->flt.flags & BLKFILTER_WHOLE_DISK))
+		return bdev_writes(t->flt.bdev);
+	rcu_read_lock();
+	xa_for_each(&t->flt.bdev->bd_disk->part_tbl, idx, part)
+		sum += bdev_writes(part);
+	rcu_read_unlock();
+	return sum;
+}
+
+/*
+ * The gates are closed, and what went through them is over. Where there is no queue that could
+ * be drained, writes from before the filter was attached may still be under way.
+ */
+static int wait_for_older(struct snapshot *snap)
+{
+	unsigned long deadline = jiffies + OLDER_LIMIT;
+	struct snapshot_device *dev;
+
+	list_for_each_entry(dev, &snap->devices, link) {
+		struct tracker *t = dev->tracker;
+
+		while (t->older && tracker_writes(t)) {
+			if (time_after(jiffies, deadline)) {
+				pr_err("%pg: writes that began before it was tracked do not end\n",
+				       t->flt.bdev);
+				return -ETIMEDOUT;
+			}
+			msleep(1);
+		}
 	}
 	return 0;
 }
@@ -281,7 +341,7 @@ static int take_instant(struct take *take, struct snapshot *snap)
 	lock_maps(snap);
 	ret = gate_hold_close(&take->hold);
 	if (!ret) {
-		ret = take_switch(take, snap);
+		ret = wait_for_older(snap) ?: take_switch(take, snap);
 		gate_hold_open(&take->hold);
 	}
 	unlock_maps(snap);

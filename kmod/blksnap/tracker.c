@@ -2,9 +2,9 @@
 /*
  * The filter on a device: what happens to each write.
  *
- *	gate -> mark the change map -> copy what would be overwritten -> pass on
+ *	gate -> copy what would be overwritten -> mark the change map -> pass on
  *
- * Without a snapshot the third step is one test. Reads do not come here.
+ * Without a snapshot the second step is one test. Reads do not come here.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -93,10 +93,12 @@ static struct tracker *tracker_alloc(struct block_device *bdev)
 		goto free;
 	t->async = !queue_is_mq(bdev_get_queue(bdev)) && !compat_bdev_synchronous(bdev);
 	t->special = t->async;
+	t->older = t->async;
 	if (mempool_init_slab_pool(&t->inflight, INFLIGHT_RESERVE, inflight_cache))
 		goto gate;
 	if (init_srcu_struct(&t->area_srcu))
 		goto pool;
+	t->diskseq = bdev->bd_disk->diskseq;
 	t->map = cbt_map_create(bdev_nr_sectors(bdev));
 	if (!t->map)
 		goto srcu;
@@ -172,7 +174,8 @@ static void tracker_detach(struct blkfilter *flt)
 {
 	struct tracker *t = to_tracker(flt);
 
-	if (!t->detaching) {
+	/* Nor is it gone if the filter could not be attached, or the module is unloaded. */
+	if (!t->detaching && !compat_bdev_live(flt->bdev)) {
 		event_device_removed(flt->bdev->bd_dev);
 		snapshot_tracker_gone(t);
 	}
@@ -308,8 +311,8 @@ static noinline bool tracker_submit_any(struct blkfilter *flt, struct bio *bio, 
 		goto leave;
 	gate_count(&t->gate, count);
 	tracker_mark(t, sector, count);
-	blkfilter_pass(flt, bio);
 	tracker_check_threshold(t);
+	blkfilter_pass(flt, bio);
 	/* Of an asynchronous device the bio's end takes care. */
 	if (!t->async)
 		gate_leave(&t->gate);
@@ -397,6 +400,8 @@ void tracker_exit(void)
 {
 	blkfilter_unregister(&tracker_ops);
 	wait_event(trackers_wait, !atomic_read(&trackers));
+	/* The last of them may still be at the end of inflight_end_io(). */
+	synchronize_rcu_tasks();
 	destroy_workqueue(free_wq);
 	kmem_cache_destroy(inflight_cache);
 }

@@ -27,11 +27,13 @@ struct snapshot;
  *	queue that could be drained
  * @special: more is to be done for a write than to mark it: @async, or a @threshold
  * @inflight: struct inflight, for each write to an @async device
+ * @older: writes may be under way that began before it was attached, and are known to nobody
+ * @diskseq: of the disk when the map was made; another one means other content
  * @resized: capacity differed from the map's; told of already
  * @threshold: changed blocks at which an event is due; 0 for none
  * @threshold_told: it was sent in this epoch
  * @latency: of waits for copies
- * @lock: maps as against take; never waits for I/O
+ * @lock: maps as against take; what it is held for waits for no filesystem to thaw
  * @snapshot: that the device is in; under the lock of all snapshots
  * @detaching: the user's detach has been consented to; same lock
  * @gone: the device is not there any more; same lock
@@ -47,7 +49,9 @@ struct tracker {
 	struct srcu_struct area_srcu;
 	bool async;
 	bool special;
+	bool older;
 	mempool_t inflight;
+	u64 diskseq;
 	unsigned long resized;
 	unsigned long threshold;
 	unsigned long threshold_told;
@@ -87,6 +91,12 @@ static inline void tracker_check_size(struct tracker *t)
 {
 	if (unlikely(bdev_nr_sectors(t->flt.bdev) != t->map->capacity))
 		tracker_tell_size(t);
+}
+
+/* Whether the device may hold what the map knows nothing of, even if it has its size. */
+static inline bool tracker_replaced(struct tracker *t)
+{
+	return READ_ONCE(t->resized) || READ_ONCE(t->flt.bdev->bd_disk->diskseq) != t->diskseq;
 }
 
 #endif /* _BLKSNAP_TRACKER_H */

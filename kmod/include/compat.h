@@ -32,6 +32,12 @@
 /* False from the moment on at which the disk or partition is being removed. */
 static inline bool compat_bdev_live(struct block_device *bdev)
 {
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	/* A partition's inode is unhashed only when all have been told of its removal. */
+	if (bdev_is_partition(bdev) &&
+	    xa_load(&bdev->bd_disk->part_tbl, bdev->bd_partno) != bdev)
+		return false;
+#endif
 	return !inode_unhashed(compat_bdev_inode(bdev));
 }
 
@@ -209,10 +215,13 @@ static inline bool compat_file_can_direct(struct file *file)
 	return file->f_mode & FMODE_CAN_ODIRECT;
 }
 
-/* Whether reads and writes of an open file go past the page cache. */
+/*
+ * Whether reads and writes of an open file go past the page cache; else writes wait for the
+ * disk, so that they learn of its errors.
+ */
 static inline void compat_file_set_direct(struct file *file, bool direct)
 {
-	file->f_flags = direct ? file->f_flags | O_DIRECT : file->f_flags & ~O_DIRECT;
+	file->f_flags = (file->f_flags & ~(O_DIRECT | O_DSYNC)) | (direct ? O_DIRECT : O_DSYNC);
 	file->f_iocb_flags = iocb_flags(file);
 }
 

@@ -45,6 +45,7 @@ int cmd_threshold(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 
 int device_open(const char *path, int flags);
+int attach_plain(int fd);
 int device_ctl(int fd, uint32_t cmd, void *opt, uint32_t optlen);	/* -1 and errno */
 void device_cbtinfo(int fd, const char *path, struct blksnap_cbtinfo *info);
 

@@ -63,6 +63,22 @@ static void ctl_or_die(int fd, const char *path, const char *what, uint32_t cmd,
 		die_errno(errno, what, path, not_attached);
 }
 
+/* Attaches without options, by the number that the module knows; -1 with errno. */
+int attach_plain(int fd)
+{
+	struct blkfilter_attach attach = { 0 };
+	struct blkfilter_name name = { 0 };
+	int ret;
+
+	set_name(attach.name);
+	set_name(name.name);
+	/* The first generation's first: the second one's is a control command to a module of the first. */
+	ret = ioctl(fd, BLKFILTER_ATTACH_V1, &name);
+	if (ret < 0 && errno == ENOTTY)
+		ret = ioctl(fd, BLKFILTER_ATTACH, &attach);
+	return ret;
+}
+
 int cmd_attach(int argc, char **argv)
 {
 	static const struct hint hints[] = {
@@ -75,7 +91,6 @@ int cmd_attach(int argc, char **argv)
 	};
 	struct blksnap_attach_opt opt = { 0 };
 	struct blkfilter_attach attach = { 0 };
-	struct blkfilter_name name = { 0 };
 	const char *path = NULL;
 	int i, fd, ret;
 
@@ -91,19 +106,12 @@ int cmd_attach(int argc, char **argv)
 		die("attach: which device?");
 	fd = device_open(path, O_RDONLY);
 	set_name(attach.name);
-	set_name(name.name);
 	if (opt.flags) {
 		attach.opt = (uintptr_t)&opt;
 		attach.optlen = sizeof(opt);
 		ret = ioctl(fd, BLKFILTER_ATTACH, &attach);
 	} else {
-		/*
-		 * The first generation's number first: the second one's is a
-		 * control command to a module of the first.
-		 */
-		ret = ioctl(fd, BLKFILTER_ATTACH_V1, &name);
-		if (ret < 0 && errno == ENOTTY)
-			ret = ioctl(fd, BLKFILTER_ATTACH, &attach);
+		ret = attach_plain(fd);
 	}
 	if (ret < 0) {
 		if (!loaded() && errno != EPERM)
@@ -251,7 +259,7 @@ int cmd_release(int argc, char **argv)
 		if (!info.image[0])
 			die("%s has no image: it is in no snapshot that was taken", argv[1]);
 		snprintf(path, sizeof(path), "/dev/%.32s", info.image);
-		/* Without this the discard would zero the range of the image. */
+		/* Without this the discard would do nothing. */
 		arg.enable = 1;
 		ctl_or_die(fd, argv[1], "release", BLKFILTER_CTL_BLKSNAP_RELEASE, &arg, sizeof(arg));
 		if (ioctl(device_open(path, O_RDWR), BLKDISCARD, range))

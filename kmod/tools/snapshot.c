@@ -131,10 +131,9 @@ int cmd_take(int argc, char **argv)
 
 static int attach_quietly(const char *path)
 {
-	struct blkfilter_name name = { BLKSNAP_FILTER_NAME };
 	int fd = device_open(path, O_RDONLY), ret;
 
-	ret = ioctl(fd, BLKFILTER_ATTACH_V1, &name) && errno != EALREADY ? errno : 0;
+	ret = attach_plain(fd) && errno != EALREADY ? errno : 0;
 	close(fd);
 	return ret;
 }

@@ -142,11 +142,28 @@ static void resized_and_removed(void)
 	close(fd);
 }
 
+/* What could not be attached is not gone. */
+static void not_attached(void)
+{
+	struct blksnap_attach_opt whole = { .flags = BLKSNAP_ATTACH_WHOLE_DISK };
+	char *disk = sh("d=$(dev_null 8); partition $d 1:4; echo $d");
+	int fd = ctl_open();
+
+	source = source_open(sh("echo %sp1", disk));
+	must(snap_subscribe(fd, NULL));
+	want(bf_attach_opt(open_dev(disk, O_RDWR), BLKSNAP_FILTER_NAME, &whole, sizeof(whole)),
+	     -EBUSY);
+	quiet(fd, NULL);
+	source_close(&source);
+	close(fd);
+}
+
 int main(void)
 {
 	source = source_open(sh("d=$(dev_null 16); dm elastic \"0 16384 linear $d 0\""));
 	watermark();
 	threshold();
 	resized_and_removed();
+	not_attached();
 	return 0;
 }

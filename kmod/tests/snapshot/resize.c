@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * the source grows and shrinks at every stage: the image stays, new sectors are tracked, the generation is new (fault 7, 15)
+ * the source grows and shrinks at every stage, or is exchanged: the image stays, new sectors are tracked, the generation is new (fault 7, 15)
  * timeout: 180
  * long: sanitizer
  */
@@ -18,13 +18,15 @@
 struct resizable {
 	const char *make;	/* prints the path of a device of SMALL bytes */
 	const char *resize;	/* to %llu sectors */
+	const char *exchange;	/* all that it holds, while it is closed; the size stays */
 };
 
 static const struct resizable kinds[] = {
 	{ "d=$(dev_null 16); dm elastic \"0 16384 linear $d 0\"",
 	  "dm_table elastic \"0 %llu linear /dev/nullb0 0\"" },
 	{ "dev_loop 8 /tmp/back",
-	  "truncate -s $((%llu * 512)) /tmp/back; losetup -c /dev/loop0" },
+	  "truncate -s $((%llu * 512)) /tmp/back; losetup -c /dev/loop0",
+	  "cp /tmp/back /tmp/other; losetup -d /dev/loop0; losetup /dev/loop0 /tmp/other" },
 };
 
 static struct source source;
@@ -158,6 +160,29 @@ static void cut_while_taken(void)
 	free(buf);
 }
 
+/* It has its size again, but not what it held. */
+static void there_and_back(void)
+{
+	struct blksnap_cbtinfo before;
+
+	take_and_destroy();
+	before = info();
+	resize(LARGE);
+	info();
+	resize(SMALL);
+	check_renewed(&before, SMALL);
+}
+
+static void exchanged(void)
+{
+	struct blksnap_cbtinfo before = info();
+
+	close(source.fd);
+	sh("%s", kind->exchange);
+	source.fd = open_dev(source.path, O_RDWR | O_DIRECT);
+	check_renewed(&before, SMALL);
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
@@ -167,6 +192,9 @@ int main(void)
 		while_added();
 		while_taken();
 		cut_while_taken();
+		there_and_back();
+		if (kind->exchange)
+			exchanged();
 		source_close(&source);
 	}
 	return 0;

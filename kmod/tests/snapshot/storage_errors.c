@@ -77,6 +77,31 @@ static void error_on_reading(const char *storage, uint64_t seed)
 	destroy(&id);
 }
 
+/*
+ * Direct I/O in sectors is not for a file system of larger blocks: from the first such read
+ * on all goes by way of the page cache, which must not keep an error to itself.
+ */
+static void error_behind_the_cache(uint64_t seed)
+{
+	void *buf = io_alloc(SECTOR);
+	struct blksnap_uuid id;
+	int image;
+
+	sh("d=$(dev_null 32 blocksize=4096); dm bad4k \"0 65536 linear $d 0\"");
+	sh("mkfs.ext4 -q /dev/mapper/bad4k; mkdir /tmp/m4k; mount -o errors=continue /dev/mapper/bad4k /tmp/m4k");
+	id = take_one("/tmp/m4k", 16 * MIB, &source);
+	image = image_open(source.fd, O_RDONLY | O_DIRECT);
+	seed_write(source.fd, MIB, 0, seed);
+	usleep(300000);		/* stored by then, and not in memory any more */
+	check(pread(image, buf, SECTOR, SECTOR) == SECTOR, "a sector of the image cannot be read");
+	sh("dm_table bad4k '0 65536 error'");
+	seed_write(source.fd, MIB, 2 * MIB, seed);
+	corrupted(&id);
+	close(image);
+	destroy(&id);
+	free(buf);
+}
+
 int main(void)
 {
 	const char *storage;
@@ -92,6 +117,7 @@ int main(void)
 	/* A file system below which the device fails. */
 	sh("mkfs.ext4 -q %s; mkdir /tmp/m; mount -o errors=continue %s /tmp/m", storage, storage);
 	error_on_writing("/tmp/m", 4);
+	error_behind_the_cache(5);
 	source_close(&source);
 	return 0;
 }

@@ -25,7 +25,7 @@ struct blkfilter_name {
  */
 struct blkfilter_attach {
 	__u8 name[BLKFILTER_NAME_LENGTH];
-	__u64 opt;
+	__aligned_u64 opt;
 	__u32 optlen;
 	__u32 reserved;
 };
@@ -41,7 +41,7 @@ struct blkfilter_ctl {
 	__u8 name[BLKFILTER_NAME_LENGTH];
 	__u32 cmd;
 	__u32 optlen;
-	__u64 opt;
+	__aligned_u64 opt;
 };
 
 /*

@@ -84,7 +84,7 @@ struct blksnap_cbtinfo {
 struct blksnap_cbtmap {
 	__u32 offset;
 	__u32 length;
-	__u64 buffer;
+	__aligned_u64 buffer;
 };
 
 /**
@@ -106,7 +106,7 @@ struct blksnap_sectors {
  */
 struct blksnap_cbtdirty {
 	__u32 count;
-	__u64 dirty_sectors;
+	__aligned_u64 dirty_sectors;
 };
 
 /**
@@ -229,7 +229,7 @@ struct blksnap_snapshot_create {
  */
 struct blksnap_snapshot_array {
 	__u32 count;
-	__u64 ids;
+	__aligned_u64 ids;
 };
 
 #define BLKSNAP_EVENT_DATA_SIZE	4064
