@@ -1,6 +1,5 @@
 package io.blkcast.client;
 
-import io.blkcast.schema.ChunkEncoding;
 import io.blkcast.schema.DataChunk;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
@@ -13,13 +12,13 @@ import org.jspecify.annotations.Nullable;
 record Buffered(long offset, long size, @Nullable ByteBuffer content) {
 
   /**
-   * Copies only what will not stay as it is: unpacked content is in a buffer that is used again.
+   * Copies the content: what unpacked it uses its buffer again, and a payload as it came would keep
+   * all that was fetched with it in memory, many times its size.
    */
   static Buffered of(DataChunk chunk, @Nullable ByteBuffer content) {
-    ByteBuffer kept = content;
-    if (content != null && chunk.getEncoding() != ChunkEncoding.RAW) {
-      kept = ByteBuffer.allocate(content.remaining()).put(content.duplicate()).flip();
-    }
-    return new Buffered(chunk.getByteOffset(), chunk.getSizeBytes(), kept);
+    return new Buffered(
+        chunk.getByteOffset(),
+        chunk.getSizeBytes(),
+        content == null ? null : Records.copy(content));
   }
 }

@@ -43,7 +43,8 @@ final class Catalogue {
   /**
    * A manifest and where it is.
    *
-   * @param raw the record's value: its chain digest is over the bytes as written
+   * @param raw the record's value, copied out of what was fetched with it, as entries may be kept:
+   *     the chain digest is over the bytes as written
    */
   record Entry(
       IncrementCommitted manifest, ByteBuffer raw, TopicPartition partition, long offset) {}
@@ -109,7 +110,8 @@ final class Catalogue {
     try {
       return record.value() != null
               && codec.decode(record.value()) instanceof IncrementCommitted manifest
-          ? Optional.of(new Entry(manifest, record.value(), partition, record.offset()))
+          ? Optional.of(new Entry(
+                  manifest, Records.copy(record.value()), partition, record.offset()))
           : Optional.empty();
     } catch (CodecException e) {
       if (e.code() != CodecException.Code.MALFORMED) {

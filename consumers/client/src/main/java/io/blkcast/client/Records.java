@@ -21,6 +21,11 @@ final class Records {
     consumer.close(CloseOptions.timeout(CLOSE_LIMIT));
   }
 
+  /** The buffer's bytes in an array of their own; the buffer's position stays. */
+  static ByteBuffer copy(ByteBuffer bytes) {
+    return ByteBuffer.allocate(bytes.remaining()).put(bytes.duplicate()).flip();
+  }
+
   /**
    * @param value may be null: a tombstone
    * @return null where the value is none of our records: a stranger's, or damaged
