@@ -110,8 +110,8 @@ final class Catalogue {
     try {
       return record.value() != null
               && codec.decode(record.value()) instanceof IncrementCommitted manifest
-          ? Optional.of(new Entry(
-                  manifest, Records.copy(record.value()), partition, record.offset()))
+          ? Optional.of(
+              new Entry(manifest, Records.copy(record.value()), partition, record.offset()))
           : Optional.empty();
     } catch (CodecException e) {
       if (e.code() != CodecException.Code.MALFORMED) {
