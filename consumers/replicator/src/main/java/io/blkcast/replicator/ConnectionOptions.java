@@ -1,9 +1,6 @@
 package io.blkcast.replicator;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.MissingNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.blkcast.client.FollowerConfig;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.SchemaRegistryClient;
@@ -16,6 +13,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -24,14 +22,15 @@ import picocli.CommandLine.Spec;
 
 /**
  * How a consumer's command reaches Kafka. Reads {@code kafka}, {@code topics.prefix} and {@code
- * schemaRegistry.url} of a configuration file, so that an exporter's file serves as it is.
+ * schemaRegistry.url} of a configuration file and the environment, so that an exporter's file and
+ * environment serve as they are.
  */
 final class ConnectionOptions {
 
   @Option(
       names = "--bootstrap-servers",
       paramLabel = "HOST:PORT",
-      description = "Kafka's brokers; wins over the configuration file.")
+      description = "Kafka's brokers; wins over the configuration file and the environment.")
   private @Nullable String bootstrapServers;
 
   @Option(
@@ -39,7 +38,8 @@ final class ConnectionOptions {
       paramLabel = "FILE",
       description =
           "YAML file with kafka (client properties, passed through), topics.prefix and"
-              + " schemaRegistry.url; an exporter's file will do.")
+              + " schemaRegistry.url; an exporter's file will do. BLKCAST_KAFKA_...,"
+              + " BLKCAST_TOPICS_PREFIX and BLKCAST_SCHEMA_REGISTRY_URL win over it.")
   private @Nullable Path file;
 
   @Option(
@@ -58,16 +58,14 @@ final class ConnectionOptions {
 
   /** The connection, with the follower's defaults for the rest. */
   FollowerConfig config(FollowerConfig.From from, String requestedBy) {
-    JsonNode root = read();
+    Settings settings = read();
     Map<String, Object> common = new HashMap<>();
     Map<String, Object> consumer = new HashMap<>();
     Map<String, Object> producer = new HashMap<>();
-    root.path("kafka")
-        .properties()
+    settings
+        .kafka()
         .forEach(
-            entry -> {
-              String key = entry.getKey();
-              String value = entry.getValue().asText();
+            (key, value) -> {
               if (key.startsWith("consumer.")) {
                 consumer.put(key.substring("consumer.".length()), value);
               } else if (key.startsWith("producer.")) {
@@ -86,8 +84,8 @@ final class ConnectionOptions {
     FollowerConfig defaults = FollowerConfig.of(volume, common);
     return new FollowerConfig(
         volume,
-        topics(root),
-        codec(root),
+        topics(settings),
+        codec(settings),
         common,
         consumer,
         producer,
@@ -97,41 +95,36 @@ final class ConnectionOptions {
         requestedBy);
   }
 
-  private TopicNames topics(JsonNode root) {
-    JsonNode prefix = root.path("topics").path("prefix");
+  private TopicNames topics(Settings settings) {
     try {
-      return prefix.isMissingNode() ? TopicNames.defaults() : new TopicNames(prefix.asText());
+      return settings.value("topics.prefix").map(TopicNames::new).orElseGet(TopicNames::defaults);
     } catch (IllegalArgumentException e) {
-      throw fault(file + ": " + e.getMessage());
+      throw fault("topics.prefix: " + e.getMessage());
     }
   }
 
-  private RecordCodec codec(JsonNode root) {
-    String url = root.path("schemaRegistry").path("url").asText("");
+  private RecordCodec codec(Settings settings) {
+    Optional<String> url = settings.value("schemaRegistry.url");
     try {
       return url.isEmpty()
           ? RecordCodec.singleObject()
-          : RecordCodec.registry(new SchemaRegistryClient(new URI(url)));
+          : RecordCodec.registry(new SchemaRegistryClient(new URI(url.get())));
     } catch (URISyntaxException e) {
       // The message would quote the URL, which may hold a password.
-      throw fault(file + ": schemaRegistry.url is no URL: " + e.getReason());
+      throw fault("schemaRegistry.url is no URL: " + e.getReason());
     } catch (IllegalArgumentException e) {
-      throw fault(file + ": schemaRegistry.url: " + e.getMessage());
+      throw fault("schemaRegistry.url: " + e.getMessage());
     }
   }
 
-  private JsonNode read() {
-    if (file == null) {
-      return MissingNode.getInstance();
-    }
+  private Settings read() {
     try {
-      String yaml = Files.readString(file);
-      List<String> faults = KnownKeys.faults(file.toString(), yaml);
+      String yaml = file == null ? "" : Files.readString(file);
+      List<String> faults = KnownKeys.faults(String.valueOf(file), yaml);
       if (!faults.isEmpty()) {
         throw fault("the configuration is wrong:\n" + String.join("\n", faults));
       }
-      JsonNode root = new YAMLMapper().readTree(yaml);
-      return root == null ? MissingNode.getInstance() : root;
+      return new Settings(yaml, System.getenv());
     } catch (JsonProcessingException e) {
       // What follows the first line quotes the file, which may hold secrets.
       String problem = e.getOriginalMessage().lines().findFirst().orElse("unknown");

@@ -29,6 +29,7 @@ final class KnownKeys {
               "schemaRegistry",
               "state",
               "volumes",
+              "hooks",
               "nbd",
               "http",
               "management",
