@@ -9,9 +9,11 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -20,6 +22,7 @@ import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -89,18 +92,37 @@ final class Catalogue {
     consumer.seek(entry.partition(), entry.offset());
   }
 
-  /** The manifests that came since the last call, waiting for the first as long as given. */
+  /**
+   * The manifests that came since the last call, waiting for the first as long as given. What comes
+   * after one that cannot be read is left for the next call.
+   *
+   * @throws CodecException where the first cannot be read
+   */
   List<Entry> poll(Duration timeout) {
     List<Entry> entries = new ArrayList<>();
+    Set<TopicPartition> left = new HashSet<>();
+    @Nullable CodecException failure = null;
     try {
       for (ConsumerRecord<byte[], ByteBuffer> record : consumer.poll(timeout)) {
-        if (Arrays.equals(record.key(), key)) {
-          decode(record).ifPresent(entries::add);
+        if (failure == null && Arrays.equals(record.key(), key)) {
+          try {
+            decode(record).ifPresent(entries::add);
+          } catch (CodecException e) {
+            failure = e;
+          }
+        }
+        // To pass over a manifest only because it cannot be read would tear the chain.
+        TopicPartition partition = new TopicPartition(topic, record.partition());
+        if (failure != null && left.add(partition)) {
+          consumer.seek(partition, record.offset());
         }
       }
     } catch (OffsetOutOfRangeException e) {
       // Retention took what was not read yet: what is left says by its parents what is missing.
       consumer.seekToBeginning(e.partitions());
+    }
+    if (failure != null && entries.isEmpty()) {
+      throw failure;
     }
     return entries;
   }
@@ -115,8 +137,6 @@ final class Catalogue {
           : Optional.empty();
     } catch (CodecException e) {
       if (e.code() != CodecException.Code.MALFORMED) {
-        // To pass over a manifest only because it cannot be read would tear the chain.
-        consumer.seek(partition, record.offset());
         throw e;
       }
       LOG.warn("{} offset {} is no record of ours: {}", partition, record.offset(), e.getMessage());

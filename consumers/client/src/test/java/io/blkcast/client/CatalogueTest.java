@@ -1,6 +1,7 @@
 package io.blkcast.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.blkcast.codec.RecordCodec;
 import java.nio.ByteBuffer;
@@ -53,5 +54,25 @@ class CatalogueTest {
     assertThat(entries)
         .singleElement()
         .satisfies(entry -> assertThat(entry.raw().array()).isEqualTo(value));
+  }
+
+  @Test
+  void manifestsBeforeOneThatCannotBeReadComeOutAndThatOneIsMetAgain() {
+    byte[] unknown = manifest();
+    unknown[5] ^= 1;
+    add(0, manifest());
+    add(1, unknown);
+    add(2, manifest());
+    Catalogue catalogue = new Catalogue(consumer, PARTITION.topic(), "vol", codec);
+
+    assertThat(catalogue.poll(Duration.ZERO))
+        .extracting(Catalogue.Entry::offset)
+        .containsExactly(0L);
+    assertThat(consumer.position(PARTITION)).isEqualTo(1);
+
+    add(1, unknown);
+    add(2, manifest());
+    assertThatThrownBy(() -> catalogue.poll(Duration.ZERO)).hasMessageContaining("upgrade");
+    assertThat(consumer.position(PARTITION)).isEqualTo(1);
   }
 }
