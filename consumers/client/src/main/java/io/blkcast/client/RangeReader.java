@@ -7,7 +7,9 @@ import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.PartitionRange;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -63,6 +65,8 @@ final class RangeReader {
    *
    * @throws IncrementException {@code MISSING} where a range is not there any more; {@code CORRUPT}
    *     as of {@link IncrementCheck}
+   * @throws io.blkcast.codec.CodecException where a record of the volume cannot be understood: its
+   *     writer is of a newer version, or the schema registry fails
    * @throws org.apache.kafka.common.errors.WakeupException when the consumer was woken up
    */
   void read(IncrementCommitted manifest, Handler handler) throws IncrementException {
@@ -76,6 +80,7 @@ final class RangeReader {
     private final IncrementCommitted manifest;
     private final IncrementCheck check;
     private final Handler handler;
+    private final byte[] key;
     private final Map<TopicPartition, PartitionRange> open = new HashMap<>();
     private final Map<TopicPartition, Long> ahead = new HashMap<>();
 
@@ -83,6 +88,7 @@ final class RangeReader {
       this.manifest = manifest;
       this.check = check;
       this.handler = handler;
+      this.key = manifest.getVolume().getBytes(StandardCharsets.UTF_8);
     }
 
     void run() throws IncrementException {
@@ -131,7 +137,9 @@ final class RangeReader {
         if (record.offset() >= range.getEndOffset()) {
           return;
         }
-        if (Records.decode(codec, record.value()) instanceof DataChunk chunk
+        // What others wrote in between need not be understood.
+        if (Arrays.equals(record.key(), key)
+            && Records.decode(codec, record.value()) instanceof DataChunk chunk
             && chunk.getIncrementId().equals(manifest.getIncrementId())) {
           handler.chunk(chunk, check.accept(chunk));
           ahead.put(partition, chunk.getSequence());

@@ -29,7 +29,8 @@ final class Records {
   /**
    * @param value may be null: a tombstone
    * @return null where the value is none of our records: a stranger's, or damaged
-   * @throws CodecException where the schema registry fails, so that nothing can be said
+   * @throws CodecException where the schema registry fails or the writer's schema is not known, so
+   *     that nothing can be said
    */
   static @Nullable SpecificRecord decode(RecordCodec codec, @Nullable ByteBuffer value) {
     if (value == null) {
@@ -38,8 +39,7 @@ final class Records {
     try {
       return codec.decode(value);
     } catch (CodecException e) {
-      if (e.code() == CodecException.Code.REGISTRY_UNAVAILABLE
-          || e.code() == CodecException.Code.REGISTRY_DENIED) {
+      if (e.code() != CodecException.Code.MALFORMED) {
         throw e;
       }
       return null;

@@ -14,6 +14,7 @@ import io.blkcast.schema.ChunkEncoding;
 import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
+import io.blkcast.schema.PartitionRange;
 import io.blkcast.schema.Signal;
 import io.blkcast.schema.SignalAction;
 import java.nio.ByteBuffer;
@@ -466,6 +467,42 @@ class FollowerIT {
     catchUp();
     assertThat(sink.state().applying()).isEmpty();
     assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void chunkOfANewerVersionEndsTheRunAndAsksForNoBaseline() throws Exception {
+    baseline();
+    catchUp();
+    TestExporter.Attempt attempt = exporter.new Attempt(IncrementKind.DELTA);
+    attempt.piece(
+        raw(0, content(1)),
+        chunk -> {
+          byte[] record = exporter.codec.encode(exporter.topics.chunks(), chunk);
+          record[5] ^= 1;
+          exporter.sendRaw(exporter.topics.chunks(), 0, record);
+          return List.of(chunk);
+        });
+    IncrementCommitted manifest = attempt.manifest();
+    PartitionRange range = manifest.getChunkRanges().get(0);
+    exporter.publish(
+        exporter.seal(
+            IncrementCommitted.newBuilder(manifest)
+                .setChunkRanges(
+                    List.of(
+                        new PartitionRange(
+                            range.getPartition(),
+                            range.getFirstOffset() - 1,
+                            range.getEndOffset(),
+                            1L)))
+                .build(),
+            exporter.last()));
+
+    assertThatThrownBy(this::catchUp)
+        .isInstanceOfSatisfying(
+            IncrementException.class, e -> assertThat(e.needsResync()).isFalse())
+        .hasMessageContaining("upgrade");
+    assertThat(sink.begun).hasSize(1);
+    assertThat(resyncsAsked()).isZero();
   }
 
   @Test

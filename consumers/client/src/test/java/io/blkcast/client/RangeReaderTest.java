@@ -1,0 +1,110 @@
+package io.blkcast.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.blkcast.codec.CodecException;
+import io.blkcast.codec.RecordCodec;
+import io.blkcast.schema.ChunkEncoding;
+import io.blkcast.schema.DataChunk;
+import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.schema.PartitionRange;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class RangeReaderTest {
+
+  private static final TopicPartition PARTITION = new TopicPartition("chunks", 0);
+
+  private final RecordCodec codec = RecordCodec.singleObject();
+  private final MockConsumer<byte[], ByteBuffer> consumer = new MockConsumer<>("none");
+  private final RangeReader reader = new RangeReader(consumer, PARTITION.topic(), codec);
+  private final List<Long> read = new ArrayList<>();
+
+  @BeforeEach
+  void haveALog() {
+    consumer.updateBeginningOffsets(Map.of(PARTITION, 0L));
+    consumer.updateEndOffsets(Map.of(PARTITION, 2L));
+  }
+
+  /** A BASELINE of one chunk of zeroes, which is one of the first two records. */
+  private static IncrementCommitted manifest() throws Exception {
+    try (LeafDigest digest = new LeafDigest()) {
+      digest.zero(0, Manifests.CAPACITY);
+      return Manifests.seal(
+          IncrementCommitted.newBuilder(Manifests.baseline("vol"))
+              .setChunkCount(1)
+              .setChunkRanges(List.of(new PartitionRange(0, 0L, 2L, 1L)))
+              .setContentDigest(ByteBuffer.wrap(digest.finish()))
+              .build());
+    }
+  }
+
+  private byte[] chunk(IncrementCommitted manifest) {
+    return codec.encode(
+        PARTITION.topic(),
+        new DataChunk(
+            manifest.getVolume(),
+            manifest.getIncrementId(),
+            0L,
+            0L,
+            (long) Manifests.CAPACITY,
+            0,
+            ChunkEncoding.ZERO,
+            ByteBuffer.allocate(0)));
+  }
+
+  /** A record whose schema is not known. */
+  private byte[] newer(IncrementCommitted manifest) {
+    byte[] value = chunk(manifest);
+    value[5] ^= 1;
+    return value;
+  }
+
+  private void add(long offset, String key, byte[] value) {
+    consumer.addRecord(
+        new ConsumerRecord<>(
+            PARTITION.topic(),
+            PARTITION.partition(),
+            offset,
+            key.getBytes(StandardCharsets.UTF_8),
+            ByteBuffer.wrap(value)));
+  }
+
+  private void read(IncrementCommitted manifest) throws IncrementException {
+    reader.read(manifest, (chunk, content) -> read.add(chunk.getSizeBytes()));
+  }
+
+  @Test
+  void chunkOfANewerVersionIsNotTakenForAMissingOne() throws Exception {
+    IncrementCommitted manifest = manifest();
+    consumer.schedulePollTask(
+        () -> {
+          add(0, "other", newer(manifest));
+          add(1, "vol", newer(manifest));
+        });
+    assertThatThrownBy(() -> read(manifest))
+        .isInstanceOf(CodecException.class)
+        .hasMessageContaining("upgrade");
+  }
+
+  @Test
+  void whatOthersWroteInBetweenNeedNotBeUnderstood() throws Exception {
+    IncrementCommitted manifest = manifest();
+    consumer.schedulePollTask(
+        () -> {
+          add(0, "other", newer(manifest));
+          add(1, "vol", chunk(manifest));
+        });
+    read(manifest);
+    assertThat(read).containsExactly((long) Manifests.CAPACITY);
+  }
+}
