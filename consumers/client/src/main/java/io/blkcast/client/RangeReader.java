@@ -99,6 +99,8 @@ final class RangeReader {
         return;
       }
       consumer.assign(open.keySet());
+      // Those that the pass before has read to its end are still paused.
+      consumer.resume(open.keySet());
       checkRetained();
       open.forEach((partition, range) -> consumer.seek(partition, range.getFirstOffset()));
       int idle = 0;

@@ -28,6 +28,7 @@ class RangeReaderTest {
   private final MockConsumer<byte[], ByteBuffer> consumer = new MockConsumer<>("none");
   private final RangeReader reader = new RangeReader(consumer, PARTITION.topic(), codec);
   private final List<Long> read = new ArrayList<>();
+  private final List<TopicPartition> paused = new ArrayList<>();
 
   @BeforeEach
   void haveALog() {
@@ -106,5 +107,21 @@ class RangeReaderTest {
         });
     read(manifest);
     assertThat(read).containsExactly((long) Manifests.CAPACITY);
+  }
+
+  @Test
+  void everyPassAsksForRecordsFromItsFirstPollOn() throws Exception {
+    IncrementCommitted manifest = manifest();
+    for (int pass = 0; pass < 2; pass++) {
+      consumer.schedulePollTask(
+          () -> {
+            paused.addAll(consumer.paused());
+            add(0, "vol", chunk(manifest));
+            add(1, "other", chunk(manifest));
+          });
+      read(manifest);
+    }
+    assertThat(paused).isEmpty();
+    assertThat(read).hasSize(2);
   }
 }
