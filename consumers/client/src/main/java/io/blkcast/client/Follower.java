@@ -55,6 +55,12 @@ public final class Follower implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(500);
   private static final Duration RETRY = Duration.ofSeconds(1);
 
+  /**
+   * Most bytes of zeroes given to a sink at once, 256 MiB: a chunk of them may be as large as the
+   * volume, and where no hole can be made they are written.
+   */
+  private static final long ZERO_PIECE = 256L << 20;
+
   private final FollowerConfig config;
   private final IncrementSink sink;
   private final FollowerListener listener;
@@ -75,12 +81,26 @@ public final class Follower implements AutoCloseable {
   }
 
   public Follower(FollowerConfig config, IncrementSink sink, FollowerListener listener) {
+    this(
+        config,
+        sink,
+        listener,
+        consumer(config.catalogueSettings()),
+        consumer(config.chunkSettings()));
+  }
+
+  Follower(
+      FollowerConfig config,
+      IncrementSink sink,
+      FollowerListener listener,
+      Consumer<byte[], ByteBuffer> catalogueConsumer,
+      Consumer<byte[], ByteBuffer> chunkConsumer) {
     this.config = config;
     this.sink = sink;
     this.listener = listener;
+    this.catalogueConsumer = catalogueConsumer;
+    this.chunkConsumer = chunkConsumer;
     RecordCodec codec = config.codec();
-    catalogueConsumer = consumer(config.catalogueSettings());
-    chunkConsumer = consumer(config.chunkSettings());
     catalogue =
         new Catalogue(catalogueConsumer, config.topics().increments(), config.volume(), codec);
     ranges = new RangeReader(chunkConsumer, config.topics().chunks(), codec);
@@ -201,12 +221,20 @@ public final class Follower implements AutoCloseable {
   private void apply(
       IncrementCommitted manifest, long offset, long size, @Nullable ByteBuffer content)
       throws IncrementException {
-    if (content == null) {
-      sink.zero(offset, size);
-    } else {
+    if (content != null) {
       sink.data(offset, content.duplicate());
+      listener.progress(manifest, Phase.APPLY, size);
+      return;
     }
-    listener.progress(manifest, Phase.APPLY, size);
+    for (long done = 0; done < size; ) {
+      if (closed) {
+        throw new WakeupException();
+      }
+      long piece = Math.min(ZERO_PIECE, size - done);
+      sink.zero(offset + done, piece);
+      listener.progress(manifest, Phase.APPLY, piece);
+      done += piece;
+    }
   }
 
   private void warnOnce(KafkaException e) {

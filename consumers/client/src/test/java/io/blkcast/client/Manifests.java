@@ -1,10 +1,14 @@
 package io.blkcast.client;
 
 import io.blkcast.codec.Digests;
+import io.blkcast.schema.ChunkEncoding;
 import io.blkcast.schema.Consistency;
+import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
+import io.blkcast.schema.PartitionRange;
 import io.blkcast.schema.Source;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.List;
@@ -58,5 +62,34 @@ final class Manifests {
     return IncrementCommitted.newBuilder(manifest)
         .setChainDigest(ByteBuffer.wrap(Digests.chain(Digests.chainStart(), manifest)))
         .build();
+  }
+
+  /** A BASELINE of one hole as large as the volume, in the first record of the chunks. */
+  static IncrementCommitted hole(String volume, long capacity) throws IOException {
+    try (LeafDigest digest = new LeafDigest()) {
+      digest.zero(0, capacity);
+      return seal(
+          IncrementCommitted.newBuilder(baseline(volume))
+              .setVolumeCapacityBytes(capacity)
+              .setChangedBytes(capacity)
+              .setZeroBytes(capacity)
+              .setChunkCount(1)
+              .setChunkRanges(List.of(new PartitionRange(0, 0L, 1L, 1L)))
+              .setContentDigest(ByteBuffer.wrap(digest.finish()))
+              .build());
+    }
+  }
+
+  /** The one chunk of that BASELINE. */
+  static DataChunk chunkOfHole(IncrementCommitted manifest) {
+    return new DataChunk(
+        manifest.getVolume(),
+        manifest.getIncrementId(),
+        0L,
+        0L,
+        manifest.getVolumeCapacityBytes(),
+        0,
+        ChunkEncoding.ZERO,
+        ByteBuffer.allocate(0));
   }
 }

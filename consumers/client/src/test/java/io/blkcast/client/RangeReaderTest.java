@@ -5,10 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
-import io.blkcast.schema.ChunkEncoding;
-import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.PartitionRange;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -36,31 +35,16 @@ class RangeReaderTest {
     consumer.updateEndOffsets(Map.of(PARTITION, 2L));
   }
 
-  /** A BASELINE of one chunk of zeroes, which is one of the first two records. */
-  private static IncrementCommitted manifest() throws Exception {
-    try (LeafDigest digest = new LeafDigest()) {
-      digest.zero(0, Manifests.CAPACITY);
-      return Manifests.seal(
-          IncrementCommitted.newBuilder(Manifests.baseline("vol"))
-              .setChunkCount(1)
-              .setChunkRanges(List.of(new PartitionRange(0, 0L, 2L, 1L)))
-              .setContentDigest(ByteBuffer.wrap(digest.finish()))
-              .build());
-    }
+  /** A BASELINE of one hole, whose chunk is one of the first two records. */
+  private static IncrementCommitted manifest() throws IOException {
+    return Manifests.seal(
+        IncrementCommitted.newBuilder(Manifests.hole("vol", Manifests.CAPACITY))
+            .setChunkRanges(List.of(new PartitionRange(0, 0L, 2L, 1L)))
+            .build());
   }
 
   private byte[] chunk(IncrementCommitted manifest) {
-    return codec.encode(
-        PARTITION.topic(),
-        new DataChunk(
-            manifest.getVolume(),
-            manifest.getIncrementId(),
-            0L,
-            0L,
-            (long) Manifests.CAPACITY,
-            0,
-            ChunkEncoding.ZERO,
-            ByteBuffer.allocate(0)));
+    return codec.encode(PARTITION.topic(), Manifests.chunkOfHole(manifest));
   }
 
   /** A record whose schema is not known. */
