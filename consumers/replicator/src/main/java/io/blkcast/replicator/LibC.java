@@ -8,7 +8,12 @@ import com.sun.jna.Platform;
 final class LibC {
 
   static final int O_RDWR = 2;
+
+  /** Linux only, for block devices: no one else may hold it exclusively, a mount for instance. */
+  static final int O_EXCL = 0x80;
+
   static final int O_CLOEXEC = Platform.isMac() ? 0x1000000 : 0x80000;
+  static final int EBUSY = 16;
   static final int LOCK_EX = 2;
   static final int LOCK_NB = 4;
   static final int FALLOC_FL_KEEP_SIZE = 0x01;

@@ -14,7 +14,9 @@ import java.nio.file.StandardOpenOption;
  * A raw image file or a block device, open for writing and locked against other replicators.
  *
  * <p>The lock is {@code flock} on the target itself, so that it holds whatever paths and state
- * files are used, and goes with the process. Not for several threads at once.
+ * files are used, and goes with the process. A block device is claimed exclusively as well, on
+ * Linux: what is mounted, or part of LVM or md, is refused, and cannot become so meanwhile. Not for
+ * several threads at once.
  */
 final class Target implements Closeable {
 
@@ -47,18 +49,26 @@ final class Target implements Closeable {
             : FileChannel.open(
                 path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
     try {
-      return new Target(path, device, channel, openLocked(path));
+      return new Target(path, device, channel, openLocked(path, device));
     } catch (IOException e) {
       channel.close();
       throw e;
     }
   }
 
-  private static int openLocked(Path path) throws IOException {
+  private static int openLocked(Path path, boolean device) throws IOException {
     int fd;
     try {
-      fd = LibC.open(path.toString(), LibC.O_RDWR | LibC.O_CLOEXEC);
+      int exclusively = device && Platform.isLinux() ? LibC.O_EXCL : 0;
+      fd = LibC.open(path.toString(), LibC.O_RDWR | LibC.O_CLOEXEC | exclusively);
     } catch (LastErrorException e) {
+      if (e.getErrorCode() == LibC.EBUSY) {
+        throw new IOException(
+            path
+                + " is in use: mounted, part of LVM or md, or another replicator's target;"
+                + " end that first",
+            e);
+      }
       throw new IOException(path + " cannot be opened: " + e.getMessage(), e);
     }
     try {

@@ -1,0 +1,76 @@
+package io.blkcast.replicator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A block device as target: where this may make one, that is as root with loop devices. */
+class TargetIT {
+
+  private Path device;
+  private Path mountPoint;
+
+  @BeforeEach
+  void makeDevice(@TempDir Path dir) throws Exception {
+    Path image = dir.resolve("image");
+    try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+      file.setLength(16 << 20);
+    }
+    mountPoint = Files.createDirectory(dir.resolve("mounted"));
+    Result made = run("losetup", "--find", "--show", image.toString());
+    assumeTrue(made.status() == 0, made.output());
+    device = Path.of(made.output());
+    Result formatted = run("mkfs.ext4", "-q", device.toString());
+    assumeTrue(formatted.status() == 0, formatted.output());
+  }
+
+  @AfterEach
+  void removeDevice() throws Exception {
+    if (device != null) {
+      run("umount", mountPoint.toString());
+      run("losetup", "--detach", device.toString());
+    }
+  }
+
+  private record Result(int status, String output) {}
+
+  private static Result run(String... command) throws InterruptedException {
+    try {
+      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      byte[] output = process.getInputStream().readAllBytes();
+      return new Result(process.waitFor(), new String(output, StandardCharsets.UTF_8).strip());
+    } catch (IOException e) {
+      return new Result(127, e.toString());
+    }
+  }
+
+  private Result mount() throws InterruptedException {
+    return run("mount", "-t", "ext4", device.toString(), mountPoint.toString());
+  }
+
+  @Test
+  void mountAndReplicatorShutEachOtherOut() throws Exception {
+    Result mounted = mount();
+    assumeTrue(mounted.status() == 0, mounted.output());
+    assertThatThrownBy(() -> Target.open(device))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("mounted");
+    assertThat(run("umount", mountPoint.toString()).status()).isZero();
+
+    try (Target target = Target.open(device)) {
+      assertThat(target.size()).isEqualTo(16 << 20);
+      assertThat(mount().status()).as("status of mount").isNotZero();
+    }
+    assertThat(mount().status()).as("status of mount afterwards").isZero();
+  }
+}
