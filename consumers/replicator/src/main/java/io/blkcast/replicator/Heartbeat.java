@@ -4,9 +4,10 @@ import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
 import io.blkcast.schema.IncrementCommitted;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Writes a file anew while the replicator gets on, once a second at most: each time Kafka has
@@ -15,10 +16,12 @@ import java.nio.file.Path;
  */
 final class Heartbeat implements FollowerListener {
 
+  private static final Logger LOG = LoggerFactory.getLogger(Heartbeat.class);
   private static final long INTERVAL_NANOS = 1_000_000_000L;
 
   private final Path file;
   private final FollowerListener next;
+  private boolean failing;
   private long beaten = System.nanoTime() - INTERVAL_NANOS;
 
   Heartbeat(Path file, FollowerListener next) {
@@ -34,8 +37,13 @@ final class Heartbeat implements FollowerListener {
     beaten = now;
     try {
       Files.writeString(file, "");
+      failing = false;
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot write the health file " + file, e);
+      // Whoever looks at the file's age will notice; that is no reason to stop replicating.
+      if (!failing) {
+        LOG.warn("cannot write the health file {}: {}", file, e.toString());
+      }
+      failing = true;
     }
   }
 
