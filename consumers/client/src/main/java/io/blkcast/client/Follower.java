@@ -103,7 +103,7 @@ public final class Follower implements AutoCloseable {
     RecordCodec codec = config.codec();
     catalogue =
         new Catalogue(catalogueConsumer, config.topics().increments(), config.volume(), codec);
-    ranges = new RangeReader(chunkConsumer, config.topics().chunks(), codec);
+    ranges = new RangeReader(chunkConsumer, config.topics().chunks(), codec, config.scratch());
     acceptance = new Acceptance(config, sink, listener);
   }
 

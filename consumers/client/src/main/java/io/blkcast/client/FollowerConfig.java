@@ -2,6 +2,7 @@ package io.blkcast.client;
 
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.TopicNames;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -21,6 +22,8 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
  *     and application; a larger one is read twice
  * @param resyncRepeat time between two requests for the same resync
  * @param requestedBy who asks for a resync, for the exporter's log
+ * @param scratch directory for temporary files, on disk: 48 bytes a chunk of an increment that has
+ *     more than 65,536, which is 192 MiB for 1 TiB of 256 KiB chunks; made if missing
  */
 public record FollowerConfig(
     String volume,
@@ -32,7 +35,8 @@ public record FollowerConfig(
     From from,
     long bufferBytes,
     Duration resyncRepeat,
-    String requestedBy) {
+    String requestedBy,
+    Path scratch) {
 
   /** 32 MiB. */
   public static final long DEFAULT_BUFFER_BYTES = 32L << 20;
@@ -45,7 +49,7 @@ public record FollowerConfig(
     EARLIEST_BASELINE
   }
 
-  /** Defaults for all but the volume and Kafka's settings. */
+  /** Defaults for all but the volume and Kafka's settings; temporary files go where Java's go. */
   public static FollowerConfig of(String volume, Map<String, Object> kafka) {
     return new FollowerConfig(
         volume,
@@ -57,7 +61,8 @@ public record FollowerConfig(
         From.LATEST_BASELINE,
         DEFAULT_BUFFER_BYTES,
         Duration.ofMinutes(1),
-        "follower");
+        "follower",
+        Path.of(System.getProperty("java.io.tmpdir")));
   }
 
   /** For the catalogue: what is committed, and nothing else. */

@@ -10,6 +10,7 @@ import io.blkcast.schema.IncrementCommitted;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +29,7 @@ final class IncrementCheck implements Closeable {
 
   private final IncrementCommitted manifest;
   private final Sequence sequence = new Sequence();
-  private final LeafDigest digest = new LeafDigest();
+  private final LeafDigest digest;
   private final CRC32C crc = new CRC32C();
   private @Nullable ZstdDecompressCtx zstd;
   private ByteBuffer plain = ByteBuffer.allocate(0);
@@ -36,8 +37,12 @@ final class IncrementCheck implements Closeable {
   private long zeroes;
   private long payload;
 
-  IncrementCheck(IncrementCommitted manifest) {
+  /**
+   * @param directory for the digest's temporary file
+   */
+  IncrementCheck(IncrementCommitted manifest, Path directory) {
     this.manifest = manifest;
+    this.digest = new LeafDigest(directory);
   }
 
   /**
@@ -153,7 +158,7 @@ final class IncrementCheck implements Closeable {
       }
     } catch (IOException e) {
       throw new IncrementException(
-          IncrementException.Code.SINK, "cannot read the temporary file for digests", e);
+          IncrementException.Code.SINK, "the temporary file for digests failed: " + e, e);
     }
   }
 

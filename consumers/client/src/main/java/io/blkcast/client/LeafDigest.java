@@ -1,10 +1,11 @@
 package io.blkcast.client;
 
+import static io.blkcast.client.IncrementException.Code.SINK;
+
 import io.blkcast.codec.Digests;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -22,9 +23,9 @@ import org.jspecify.annotations.Nullable;
  * The {@code content_digest} of an increment whose chunks may come in any order: SHA-256 over the
  * leaves in order of offset. Finds overlapping chunks on the way.
  *
- * <p>Memory is bounded whatever the increment: {@value #DEFAULT_CAPACITY} leaves are held (16 GiB
- * of 256 KiB chunks in 3 MiB), beyond that sorted runs go to a temporary file, 48 bytes a chunk,
- * and are merged at the end.
+ * <p>{@value #DEFAULT_CAPACITY} leaves are held in memory (16 GiB of 256 KiB chunks in 3 MiB).
+ * Beyond that, sorted runs of so many go to a temporary file, 48 bytes a chunk, and are merged at
+ * the end, which takes 6 KiB of memory a run (400 KiB for 1 TiB of such chunks).
  */
 final class LeafDigest implements Closeable {
 
@@ -36,6 +37,7 @@ final class LeafDigest implements Closeable {
   private static final int RUN_BUFFER_ENTRIES = 128;
 
   private final int capacity;
+  private final Path directory;
   private final MessageDigest total = sha256();
   private final MessageDigest leaf = sha256();
   private final ByteBuffer leafHead = ByteBuffer.allocate(17);
@@ -50,34 +52,46 @@ final class LeafDigest implements Closeable {
   private long coveredTo;
   private boolean overlap;
 
-  LeafDigest() {
-    this(DEFAULT_CAPACITY);
+  /**
+   * @param directory where the temporary file goes, if there is to be one; made if missing
+   */
+  LeafDigest(Path directory) {
+    this(DEFAULT_CAPACITY, directory);
   }
 
   /**
    * @param capacity leaves held in memory, 1 or more
    */
-  LeafDigest(int capacity) {
+  LeafDigest(int capacity, Path directory) {
     this.capacity = capacity;
+    this.directory = directory;
     this.held = ByteBuffer.allocate(ENTRY * Math.min(capacity, 1024));
   }
 
-  /** Adds a chunk of data; the buffer's position stays. */
-  void data(long offset, ByteBuffer content) {
+  /**
+   * Adds a chunk of data; the buffer's position stays.
+   *
+   * @throws IncrementException {@code SINK} where the temporary file cannot be written
+   */
+  void data(long offset, ByteBuffer content) throws IncrementException {
     leafHead.clear().putLong(offset).putLong(content.remaining()).put((byte) 0).flip();
     leaf.update(leafHead);
     leaf.update(content.duplicate());
     add(offset, content.remaining());
   }
 
-  /** Adds a chunk of zeroes. */
-  void zero(long offset, long size) {
+  /**
+   * Adds a chunk of zeroes.
+   *
+   * @throws IncrementException as of {@link #data}
+   */
+  void zero(long offset, long size) throws IncrementException {
     leafHead.clear().putLong(offset).putLong(size).put((byte) 1).flip();
     leaf.update(leafHead);
     add(offset, size);
   }
 
-  private void add(long offset, long size) {
+  private void add(long offset, long size) throws IncrementException {
     if (!held.hasRemaining()) {
       makeRoom();
     }
@@ -86,7 +100,7 @@ final class LeafDigest implements Closeable {
     held.putLong(offset).putLong(size).put(leaf.digest());
   }
 
-  private void makeRoom() {
+  private void makeRoom() throws IncrementException {
     if (held.capacity() < ENTRY * capacity) {
       int bytes = Math.min(held.capacity() * 2, ENTRY * capacity);
       held = ByteBuffer.allocate(bytes).put(held.flip());
@@ -95,21 +109,21 @@ final class LeafDigest implements Closeable {
     try {
       spill();
     } catch (IOException e) {
-      throw new UncheckedIOException(
-          "cannot write the temporary file for digests in " + System.getProperty("java.io.tmpdir"),
-          e);
+      throw new IncrementException(
+          SINK, "cannot write the temporary file for digests in " + directory + ": " + e, e);
     }
   }
 
   private void spill() throws IOException {
     if (spill == null) {
-      Path file = Files.createTempFile("blkcast-digest", ".tmp");
-      spill =
-          FileChannel.open(
-              file,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE,
-              StandardOpenOption.DELETE_ON_CLOSE);
+      Files.createDirectories(directory);
+      Path file = Files.createTempFile(directory, "blkcast-digest", ".tmp");
+      try {
+        spill = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+      } finally {
+        // Without a name, so that it goes with the process however that ends.
+        Files.delete(file);
+      }
     }
     ByteBuffer sorted = sortHeld();
     runs.add(new Run(spill, spilledBytes, spilledBytes + sorted.remaining()));

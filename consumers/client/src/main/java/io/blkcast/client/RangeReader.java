@@ -8,6 +8,7 @@ import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.PartitionRange;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -44,6 +45,7 @@ final class RangeReader {
   private final Consumer<byte[], ByteBuffer> consumer;
   private final String topic;
   private final RecordCodec codec;
+  private final Path scratch;
 
   /** Takes a chunk that was checked. */
   interface Handler {
@@ -53,7 +55,12 @@ final class RangeReader {
     void chunk(DataChunk chunk, @Nullable ByteBuffer content) throws IncrementException;
   }
 
-  RangeReader(Consumer<byte[], ByteBuffer> consumer, String topic, RecordCodec codec) {
+  /**
+   * @param scratch directory for temporary files
+   */
+  RangeReader(
+      Consumer<byte[], ByteBuffer> consumer, String topic, RecordCodec codec, Path scratch) {
+    this.scratch = scratch;
     this.consumer = consumer;
     this.topic = topic;
     this.codec = codec;
@@ -70,7 +77,7 @@ final class RangeReader {
    * @throws org.apache.kafka.common.errors.WakeupException when the consumer was woken up
    */
   void read(IncrementCommitted manifest, Handler handler) throws IncrementException {
-    try (IncrementCheck check = new IncrementCheck(manifest)) {
+    try (IncrementCheck check = new IncrementCheck(manifest, scratch)) {
       new Pass(manifest, check, handler).run();
       check.finish();
     }

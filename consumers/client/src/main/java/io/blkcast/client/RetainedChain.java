@@ -42,7 +42,8 @@ public final class RetainedChain implements AutoCloseable {
     this.config = config;
     catalogueConsumer = consumer(config.catalogueSettings());
     chunkConsumer = consumer(config.chunkSettings());
-    ranges = new RangeReader(chunkConsumer, config.topics().chunks(), config.codec());
+    ranges =
+        new RangeReader(chunkConsumer, config.topics().chunks(), config.codec(), config.scratch());
   }
 
   private static Consumer<byte[], ByteBuffer> consumer(Map<String, Object> settings) {

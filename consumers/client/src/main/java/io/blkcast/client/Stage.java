@@ -21,11 +21,13 @@ final class Stage implements Closeable {
   /** A record of ours cannot be larger: its content is bounded, and so is what is around it. */
   private static final int MAX_RECORD = IncrementCheck.MAX_CONTENT + (64 << 10);
 
+  private final Path dir;
   private final FileChannel file;
   private final RecordCodec codec;
   private long end;
 
   Stage(Path dir, RecordCodec codec) throws IOException {
+    this.dir = dir;
     this.codec = codec;
     file =
         FileChannel.open(
@@ -53,7 +55,7 @@ final class Stage implements Closeable {
 
   /** Hands on all chunks, checked once more. */
   void read(IncrementCommitted manifest, RangeReader.Handler handler) throws IncrementException {
-    try (IncrementCheck check = new IncrementCheck(manifest)) {
+    try (IncrementCheck check = new IncrementCheck(manifest, dir)) {
       ByteBuffer length = ByteBuffer.allocate(Integer.BYTES);
       for (long at = 0; at < end; ) {
         at = fill(length.clear(), at);

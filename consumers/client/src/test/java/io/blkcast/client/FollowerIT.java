@@ -97,7 +97,8 @@ class FollowerIT {
         base.from(),
         bufferBytes,
         base.resyncRepeat(),
-        "test");
+        "test",
+        base.scratch());
   }
 
   private void catchUp() throws IncrementException {

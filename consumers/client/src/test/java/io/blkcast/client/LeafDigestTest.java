@@ -1,8 +1,11 @@
 package io.blkcast.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -11,9 +14,11 @@ import java.util.Random;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class LeafDigestTest {
 
+  @TempDir private Path dir;
   private final Random random = new Random(7);
 
   /** The contract's paragraph, word by word. */
@@ -44,8 +49,8 @@ class LeafDigestTest {
     return bytes;
   }
 
-  private static byte @Nullable [] digest(int capacity, List<Long> offsets) throws Exception {
-    try (LeafDigest digest = new LeafDigest(capacity)) {
+  private byte @Nullable [] digest(int capacity, List<Long> offsets) throws Exception {
+    try (LeafDigest digest = new LeafDigest(capacity, dir)) {
       for (long offset : offsets) {
         if (isZero(offset)) {
           digest.zero(offset, 1000);
@@ -91,13 +96,44 @@ class LeafDigestTest {
   @Test
   void overlapIsFoundInMemoryAndOnDisk() throws Exception {
     for (int capacity : new int[] {4, 10_000}) {
-      try (LeafDigest digest = new LeafDigest(capacity)) {
+      try (LeafDigest digest = new LeafDigest(capacity, dir)) {
         List<Long> shuffled = offsets(100);
         Collections.shuffle(shuffled, random);
-        shuffled.forEach(offset -> digest.zero(offset, 1000));
+        for (long offset : shuffled) {
+          digest.zero(offset, 1000);
+        }
         digest.zero(50_999, 1);
         assertThat(digest.finish()).isNull();
       }
+    }
+  }
+
+  @Test
+  void temporaryFileIsMadeWhereItShouldBeAndHasNoName() throws Exception {
+    Path missing = dir.resolve("missing");
+    try (LeafDigest digest = new LeafDigest(4, missing)) {
+      for (int i = 0; i < 100; i++) {
+        digest.zero(i * 1000, 1000);
+      }
+      assertThat(missing).isEmptyDirectory();
+      assertThat(digest.finish()).isNotNull();
+    }
+  }
+
+  @Test
+  void temporaryFileThatCannotBeWrittenIsAFaultOfTheSinksSide() throws Exception {
+    Path file = Files.createFile(dir.resolve("file"));
+    try (LeafDigest digest = new LeafDigest(4, file.resolve("below"))) {
+      assertThatThrownBy(
+              () -> {
+                for (int i = 0; i < 5; i++) {
+                  digest.zero(i * 1000, 1000);
+                }
+              })
+          .isInstanceOfSatisfying(
+              IncrementException.class,
+              e -> assertThat(e.code()).isEqualTo(IncrementException.Code.SINK))
+          .hasMessageContaining(file.toString());
     }
   }
 }

@@ -8,8 +8,8 @@ import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.schema.PartitionRange;
 import io.blkcast.schema.Source;
-import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
@@ -65,8 +65,8 @@ final class Manifests {
   }
 
   /** A BASELINE of one hole as large as the volume, in the first record of the chunks. */
-  static IncrementCommitted hole(String volume, long capacity) throws IOException {
-    try (LeafDigest digest = new LeafDigest()) {
+  static IncrementCommitted hole(String volume, long capacity) throws Exception {
+    try (LeafDigest digest = new LeafDigest(Path.of(""))) {
       digest.zero(0, capacity);
       return seal(
           IncrementCommitted.newBuilder(baseline(volume))

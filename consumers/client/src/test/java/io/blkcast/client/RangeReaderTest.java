@@ -7,9 +7,9 @@ import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.PartitionRange;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +25,8 @@ class RangeReaderTest {
 
   private final RecordCodec codec = RecordCodec.singleObject();
   private final MockConsumer<byte[], ByteBuffer> consumer = new MockConsumer<>("none");
-  private final RangeReader reader = new RangeReader(consumer, PARTITION.topic(), codec);
+  private final RangeReader reader =
+      new RangeReader(consumer, PARTITION.topic(), codec, Path.of(""));
   private final List<Long> read = new ArrayList<>();
   private final List<TopicPartition> paused = new ArrayList<>();
 
@@ -36,7 +37,7 @@ class RangeReaderTest {
   }
 
   /** A BASELINE of one hole, whose chunk is one of the first two records. */
-  private static IncrementCommitted manifest() throws IOException {
+  private static IncrementCommitted manifest() throws Exception {
     return Manifests.seal(
         IncrementCommitted.newBuilder(Manifests.hole("vol", Manifests.CAPACITY))
             .setChunkRanges(List.of(new PartitionRange(0, 0L, 2L, 1L)))

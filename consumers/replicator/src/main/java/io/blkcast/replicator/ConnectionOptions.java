@@ -56,8 +56,12 @@ final class ConnectionOptions {
     return volume;
   }
 
-  /** The connection, with the follower's defaults for the rest. */
-  FollowerConfig config(FollowerConfig.From from, String requestedBy) {
+  /**
+   * The connection, with the follower's defaults for the rest.
+   *
+   * @param scratch directory for temporary files
+   */
+  FollowerConfig config(FollowerConfig.From from, String requestedBy, Path scratch) {
     Settings settings = read();
     Map<String, Object> common = new HashMap<>();
     Map<String, Object> consumer = new HashMap<>();
@@ -92,7 +96,8 @@ final class ConnectionOptions {
         from,
         defaults.bufferBytes(),
         defaults.resyncRepeat(),
-        requestedBy);
+        requestedBy,
+        scratch);
   }
 
   private TopicNames topics(Settings settings) {

@@ -83,7 +83,8 @@ public final class ReplicateCommand implements Callable<Integer> {
             from == StartAt.latest
                 ? FollowerConfig.From.LATEST_BASELINE
                 : FollowerConfig.From.EARLIEST_BASELINE,
-            "blkcast replicate --target " + target.target());
+            "blkcast replicate --target " + target.target(),
+            target.stateDirectory());
     FollowerListener report =
         json ? new JsonReport(out) : new TextReport(out, System.console() != null);
     FollowerListener listener = healthFile == null ? report : new Heartbeat(healthFile, report);

@@ -18,8 +18,8 @@ final class TargetOptions {
       names = "--state",
       paramLabel = "FILE",
       description =
-          "Where the replica's position is kept; by default beside an image, for a device in"
-              + " /var/lib/blkcast/replicas.")
+          "Where the replica's position is kept, and temporary files beside it; by default beside"
+              + " an image, for a device in /var/lib/blkcast/replicas.")
   private @Nullable Path state;
 
   Path target() {
@@ -28,5 +28,10 @@ final class TargetOptions {
 
   Path state() {
     return state == null ? ReplicaState.defaultFile(target) : state;
+  }
+
+  /** Where temporary files have room: beside the state, as the system's own may be in memory. */
+  Path stateDirectory() {
+    return state().toAbsolutePath().resolveSibling("");
   }
 }

@@ -6,6 +6,8 @@ import io.blkcast.client.FollowerConfig;
 import io.blkcast.client.IncrementException;
 import io.blkcast.client.Position;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -48,8 +50,13 @@ public final class VerifyCommand implements Callable<Integer> {
       throw new IllegalStateException("picocli sets the command");
     }
     PrintWriter out = spec.commandLine().getOut();
+    Path beside = target.stateDirectory();
     FollowerConfig config =
-        connection.config(FollowerConfig.From.LATEST_BASELINE, "blkcast verify");
+        connection.config(
+            FollowerConfig.From.LATEST_BASELINE,
+            "blkcast verify",
+            // Who may only read the replica can prove it all the same.
+            Files.isWritable(beside) ? beside : Path.of(System.getProperty("java.io.tmpdir")));
     long started = System.nanoTime();
     try {
       ReplicaVerifier.Result result =
@@ -77,7 +84,8 @@ public final class VerifyCommand implements Callable<Integer> {
       case IDENTICAL ->
           out.printf(
               Locale.ROOT,
-              "%s is identical to the snapshot of increment %s: %d increments, %d bytes compared in %.1f s%n",
+              "%s is identical to the snapshot of increment %s: %d increments, %d bytes compared in"
+                  + " %.1f s%n",
               target.target(),
               result.position().map(Position::incrementId).orElseThrow(),
               result.increments(),
