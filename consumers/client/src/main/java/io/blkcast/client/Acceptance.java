@@ -57,7 +57,7 @@ final class Acceptance implements AutoCloseable {
     }
     try {
       checkUnfinished(manifest, state);
-      Chain.check(codec, manifest, raw, state.applied());
+      Chain.check(codec, volume, manifest, raw, state.applied());
       sink.check(manifest);
       listener.started(manifest);
       taking.run();

@@ -18,20 +18,31 @@ import java.util.Set;
 /** What a manifest owes itself and its parent. */
 final class Chain {
 
+  /** Smallest tracking block, a sector. */
+  private static final int MIN_BLOCK = 512;
+
   private Chain() {}
 
   /**
    * Checks that the manifest is sound in itself and is the next one after the parent, or a
    * BASELINE.
    *
+   * @param volume the volume that is followed
    * @param raw the manifest's record value
    * @param parent what was applied last
    * @throws IncrementException {@code GAP} when it stands on another, {@code CORRUPT} when it
    *     contradicts itself or its chain digest is not that of this manifest on this parent
    */
   static void check(
-      RecordCodec codec, IncrementCommitted manifest, ByteBuffer raw, Optional<Position> parent)
+      RecordCodec codec,
+      String volume,
+      IncrementCommitted manifest,
+      ByteBuffer raw,
+      Optional<Position> parent)
       throws IncrementException {
+    if (!manifest.getVolume().equals(volume)) {
+      throw corrupt(manifest, "it is among those of " + volume);
+    }
     boolean baseline = manifest.getKind() == IncrementKind.BASELINE;
     if (!baseline) {
       checkParent(manifest, parent);
@@ -80,6 +91,10 @@ final class Chain {
     if (manifest.getContentDigest().remaining() != Digests.LENGTH
         || manifest.getChainDigest().remaining() != Digests.LENGTH) {
       throw corrupt(manifest, "a digest is not of " + Digests.LENGTH + " bytes");
+    }
+    int block = manifest.getBlockSizeBytes();
+    if (block < MIN_BLOCK || Integer.bitCount(block) != 1) {
+      throw corrupt(manifest, "tracking blocks of " + block + " bytes");
     }
     long capacity = manifest.getVolumeCapacityBytes();
     if (capacity < 1 || manifest.getChangedBytes() < 0 || manifest.getChangedBytes() > capacity) {

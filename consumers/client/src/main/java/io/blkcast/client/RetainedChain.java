@@ -94,7 +94,7 @@ public final class RetainedChain implements AutoCloseable {
     List<IncrementCommitted> manifests = new ArrayList<>();
     Optional<Position> parent = Optional.empty();
     for (Catalogue.Entry entry : chain) {
-      Chain.check(config.codec(), entry.manifest(), entry.raw(), parent);
+      Chain.check(config.codec(), config.volume(), entry.manifest(), entry.raw(), parent);
       manifests.add(entry.manifest());
       parent = Optional.of(Position.of(entry.manifest()));
     }
