@@ -249,6 +249,13 @@ class EndToEndIT {
       }
     }
     assertThat(rig.verify()).isZero();
+    try (RandomAccessFile file = new RandomAccessFile(rig.replica.toFile(), "rw")) {
+      file.setLength(Rig.SIZE + 1);
+      assertThat(rig.verify()).as("a byte more than the volume").isEqualTo(1);
+      assertThat(rig.log("verify.log")).contains("byte " + Rig.SIZE);
+      file.setLength(Rig.SIZE);
+    }
+    assertThat(rig.verify()).isZero();
   }
 
   private void deleteAllChunks() throws Exception {

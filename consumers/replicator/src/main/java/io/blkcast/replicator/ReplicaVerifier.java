@@ -9,6 +9,7 @@ import io.blkcast.schema.IncrementCommitted;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -112,6 +113,11 @@ public final class ReplicaVerifier {
       Comparison comparison = new Comparison(replica, applied.capacityBytes(), manifests);
       if (replica.size() < applied.capacityBytes()) {
         return comparison.different(applied, replica.size(), "the replica ends early");
+      }
+      // A device may be larger than the volume, an image is made as large.
+      if (replica.size() > applied.capacityBytes() && Files.isRegularFile(target)) {
+        return comparison.different(
+            applied, applied.capacityBytes(), "the replica goes on after the volume's end");
       }
       for (IncrementCommitted manifest : manifests) {
         if (comparison.coverage.isComplete()) {
