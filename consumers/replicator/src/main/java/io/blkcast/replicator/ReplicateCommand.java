@@ -26,9 +26,11 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {
-      "0:Stopped by a signal, or caught up with --once.",
+      "0:Caught up, with --once.",
       "1:The volume cannot be replicated: the message says why.",
-      "2:Wrong usage."
+      "2:Wrong usage.",
+      "130:Stopped by Ctrl-C.",
+      "143:Stopped by SIGTERM."
     })
 public final class ReplicateCommand implements Callable<Integer> {
 
