@@ -24,6 +24,7 @@ import zstandard
 from confluent_kafka import Consumer, OFFSET_BEGINNING, TopicPartition
 
 MARK = b"\xc3\x01"  # of Avro's single-object encoding
+ZEROES = bytes(1 << 20)
 
 
 def fingerprints(directory):
@@ -111,7 +112,12 @@ def apply(manifest, chunks, target):
     target.truncate(manifest["volume_capacity_bytes"])
     for offset, (size, payload) in sorted(plain.items()):
         target.seek(offset)
-        target.write(payload if payload is not None else bytes(size))
+        if payload is not None:
+            target.write(payload)
+            continue
+        # A hole may be as large as the volume.
+        for done in range(0, size, len(ZEROES)):
+            target.write(ZEROES[:size - done])
     return digest.hex()
 
 
