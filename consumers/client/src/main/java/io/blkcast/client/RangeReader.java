@@ -196,7 +196,7 @@ final class RangeReader {
         if (end.getOrDefault(entry.getKey(), 0L) < range.getEndOffset()) {
           throw missing(range.getPartition(), "not there: the log ends before them");
         }
-        long need = Math.max(range.getFirstOffset(), 0);
+        long need = range.getFirstOffset();
         if (begin.getOrDefault(entry.getKey(), 0L) > need && !readBeyond(entry.getKey(), need)) {
           throw missing(range.getPartition(), "deleted");
         }
