@@ -202,7 +202,8 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("share.coordinator.state.topic.min.isr", "1");
     // Waits that spare a cluster repeated rebalancing only slow one node down.
     settings.put("group.initial.rebalance.delay.ms", "0");
-    // Small segments let retention free a laptop's disk within minutes, not at the next GiB.
+    // Whole segments are deleted: small ones let retention free a laptop's disk before the next
+    // GiB.
     settings.put("log.segment.bytes", Integer.toString(64 << 20));
     settings.put("log.cleaner.dedupe.buffer.size", Integer.toString(4 << 20));
     settings.put("auto.create.topics.enable", "false");

@@ -36,10 +36,10 @@ import org.slf4j.LoggerFactory;
  * be applied at any time, as it replaces everything.
  *
  * <p><b>Proof before application.</b> Nothing of an increment reaches the sink before all of it was
- * read and found to be what its manifest says. One with little payload is held in memory in
- * between; a larger one is read twice, and checked chunk by chunk again as it is applied. So a
- * corrupt increment leaves the sink at the last good one. Should records vanish between the two
- * readings, the sink stays marked as applying, and only a BASELINE ends that.
+ * read and found to be what its manifest says. One with little data is held in memory in between; a
+ * larger one is read twice, and checked chunk by chunk again as it is applied. So a corrupt
+ * increment leaves the sink at the last good one. Should records vanish between the two readings,
+ * the sink stays marked as applying, and only a BASELINE ends that.
  *
  * <p><b>Failure.</b> When the next increment cannot be taken (records deleted, a link missing, a
  * digest wrong), the catalogue is searched for a later BASELINE; where there is none, one is asked

@@ -18,8 +18,8 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
  * @param consumerOverrides over those, for consumers
  * @param producerOverrides over those, for the producer of signals
  * @param from where a sink that has applied nothing begins
- * @param bufferBytes an increment with no more payload than this is held in memory between proof
- *     and application; a larger one is read twice
+ * @param bufferBytes an increment with no more plain bytes of data than this, in no more than
+ *     65,536 chunks, is held in memory between proof and application; a larger one is read twice
  * @param resyncRepeat time between two requests for the same resync
  * @param requestedBy who asks for a resync, for the exporter's log
  * @param scratch directory for temporary files, on disk: 48 bytes a chunk of an increment that has

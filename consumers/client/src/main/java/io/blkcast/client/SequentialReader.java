@@ -84,9 +84,12 @@ public final class SequentialReader implements AutoCloseable {
   }
 
   /**
-   * Reads on the calling thread, until then or until stopped.
+   * Reads on the calling thread, until then or until stopped. Unlike a {@link Follower} it does not
+   * wait for brokers or a schema registry that fail; a new reader goes on where this one was.
    *
-   * @throws IncrementException as of {@link Follower#run}
+   * @throws IncrementException {@code REFUSED}, {@code SINK}; {@code KAFKA} where brokers or the
+   *     schema registry fail or deny access. With {@code CAUGHT_UP} also what needs a BASELINE that
+   *     is not there
    */
   public void run(Follower.Until until) throws IncrementException {
     String topic = config.topics().chunks();

@@ -23,11 +23,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Proves that a replica equals the snapshot of its last increment, without asking the source: reads
  * the retained chain from Kafka, newest increment first, and compares with the replica what no
- * newer one has overwritten. Every manifest, link, chunk and digest is checked on the way.
+ * newer one has overwritten. Every manifest and link of the chain is checked, and all chunks and
+ * the content digest of each increment that is read; once newer ones cover the whole volume, older
+ * ones are not.
  *
- * <p>Cost: all payload of the chain is fetched once, all of the replica is read once; memory as of
- * {@link Coverage}. Needs no lock: a replica that is written to meanwhile is noticed by its state,
- * and the verdict is then that nothing can be said.
+ * <p>Cost: the payload of the increments that are read is fetched once, all of the replica is read
+ * once; memory as of {@link Coverage}. Needs no lock: a replica that is written to meanwhile is
+ * noticed by its state, and the verdict is then that nothing can be said.
  */
 public final class ReplicaVerifier {
 
