@@ -58,6 +58,10 @@ final class Releaser {
 
   /** A range that Kafka has; neighbours become one. */
   void acknowledged(long offset, long length) {
+    if (stopped) {
+      // Nothing would ever take it out again, and the export would wait for that.
+      return;
+    }
     Range last = acked.peekLast();
     if (last != null && last.offset() + last.length() == offset) {
       acked.removeLast();

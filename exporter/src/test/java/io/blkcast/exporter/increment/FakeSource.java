@@ -42,6 +42,9 @@ final class FakeSource implements ChangeSource {
   /** Whether the devices have vanished. */
   boolean gone;
 
+  /** Whether images cannot release anything. */
+  boolean releasesFail;
+
   /**
    * How long a read of an image takes, and how many bytes its difference storage takes a second.
    */
@@ -88,6 +91,15 @@ final class FakeSource implements ChangeSource {
       int block = simulation.random.nextInt(volume.map.length);
       byte value = (byte) (simulation.random.nextInt(4) == 0 ? 0 : simulation.random.nextInt(256));
       java.util.Arrays.fill(volume.content, block * BLOCK, (block + 1) * BLOCK, value);
+      volume.map[block] = (byte) (volume.epoch + 1);
+    }
+  }
+
+  /** Writes every second block, so that each is an extent by itself. */
+  void scatter(String name) {
+    Volume volume = volume(name);
+    for (int block = 0; block < volume.map.length; block += 2) {
+      java.util.Arrays.fill(volume.content, block * BLOCK, (block + 1) * BLOCK, (byte) 1);
       volume.map[block] = (byte) (volume.epoch + 1);
     }
   }
@@ -347,7 +359,7 @@ final class FakeSource implements ChangeSource {
     @Override
     public void release(long offset, long length) throws SourceException {
       used();
-      if (faults.strike()) {
+      if (releasesFail || faults.strike()) {
         throw new SourceException(Code.IO, "no release");
       }
       released.set((int) (offset / BLOCK), (int) ((offset + length + BLOCK - 1) / BLOCK));

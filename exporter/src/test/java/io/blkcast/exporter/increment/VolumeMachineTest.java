@@ -251,6 +251,17 @@ class VolumeMachineTest {
   }
 
   @Test
+  void what_cannot_be_released_does_not_hold_the_export_up() {
+    source.add("a", 2 * 5000);
+    SimulatedExporter exporter = exporter("a");
+    done(exporter.increment("a"));
+    source.scatter("a");
+    source.releasesFail = true;
+    assertThat(done(exporter.increment("a")).manifest().getExtentCount()).isEqualTo(5000);
+    assertThat(kafka.replica("a")).isEqualTo(source.content("a"));
+  }
+
+  @Test
   void a_device_that_is_not_there_yet_is_waited_for() {
     source.add("a", 4);
     source.gone = true;
