@@ -99,9 +99,12 @@ public record ExporterConfig(
   /**
    * Bounds of memory and threads.
    *
-   * @param inFlightBytes most bytes read and not yet acknowledged, over all volumes
-   * @param inFlightBytesPerVolume the same for each volume
-   * @param readers threads that read images, over all volumes
+   * @param inFlightBytes most bytes read and not yet acknowledged, over all volumes; whole buffers
+   *     count, and those that lie ready may take as much again
+   * @param inFlightBytesPerVolume the same for each volume; up to four times as much while its
+   *     difference storage fills up
+   * @param readers reads at once of a volume, up to four times as many while its difference storage
+   *     fills up; all volumes share four times as many threads
    */
   public record LimitsConfig(long inFlightBytes, long inFlightBytesPerVolume, int readers) {}
 }

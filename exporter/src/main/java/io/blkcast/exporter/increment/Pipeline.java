@@ -20,10 +20,10 @@ import org.jspecify.annotations.Nullable;
  * reading (several at once), encoding and sending (one at a time, as planned), and waiting for
  * acknowledgements.
  *
- * <p>What is read and not yet acknowledged is bounded in bytes, for this volume and over all
- * volumes, and in records. Only the bound holds the reader back: the queues in here are no longer
- * than it allows. All fields but those of acknowledgements belong to the loop; reading and sending
- * happen in pools.
+ * <p>What is read and not yet acknowledged is bounded in bytes, those of the buffers, for this
+ * volume and over all volumes, and in records. Only the bound holds the reader back: the queues in
+ * here are no longer than it allows. All fields but those of acknowledgements belong to the loop;
+ * reading and sending happen in pools.
  */
 final class Pipeline {
 
@@ -57,12 +57,17 @@ final class Pipeline {
 
   private static final class Item {
     final Piece piece;
+
+    /** Bytes that are in flight for it: a whole buffer. */
+    final int cost;
+
     @Nullable ByteBuffer buffer;
     boolean ready;
     boolean acknowledged;
 
-    Item(Piece piece) {
+    Item(Piece piece, int cost) {
       this.piece = piece;
+      this.cost = cost;
     }
 
     int bytes() {
@@ -161,13 +166,15 @@ final class Pipeline {
     if (done.future().isComplete()) {
       return;
     }
+    if (failure == null) {
+      plan();
+    }
+    while (failure == null && startNext()) {
+      // one more is under way
+    }
     if (failure != null) {
       settle();
       return;
-    }
-    plan();
-    while (startNext()) {
-      // one more is under way
     }
     send();
     finish();
@@ -209,18 +216,18 @@ final class Pipeline {
     if (run.isEmpty()) {
       return false;
     }
-    int bytes = bytes(run);
-    if (!reserve(bytes)) {
+    int cost = cost(run);
+    if (!reserve(cost)) {
       return false;
     }
-    inFlight += bytes;
+    inFlight += cost;
     read(run.stream().map(this::started).toList(), run.get(0).offset());
     return true;
   }
 
   /** Takes the head of the plan, which is now under way. */
   private Item started(Piece piece) {
-    Item item = new Item(piece);
+    Item item = new Item(piece, piece instanceof Piece.Data data ? cost(data) : 0);
     planned.remove();
     unsent.add(item);
     unacknowledgedCount++;
@@ -231,24 +238,28 @@ final class Pipeline {
   private List<Piece.Data> sideBySide() {
     long most = grantedBytes > 0 ? grantedBytes : Math.min(READ, budget.limit());
     List<Piece.Data> run = new ArrayList<>();
-    long bytes = 0;
+    long cost = 0;
     long end = -1;
     for (Piece piece : planned) {
       if (!(piece instanceof Piece.Data data)
-          || (!run.isEmpty() && (data.offset() != end || bytes + data.length() > most))
-          || (inFlight + bytes > 0 && inFlight + bytes + data.length() > limit)
+          || (!run.isEmpty() && (data.offset() != end || cost + cost(data) > most))
+          || (inFlight + cost > 0 && inFlight + cost + cost(data) > limit)
           || unacknowledgedCount + run.size() >= MOST_RECORDS) {
         break;
       }
       run.add(data);
-      bytes += data.length();
+      cost += cost(data);
       end = data.offset() + data.length();
     }
     return run;
   }
 
-  private static int bytes(List<Piece.Data> run) {
-    return run.stream().mapToInt(Piece.Data::length).sum();
+  private int cost(Piece.Data data) {
+    return BufferPool.capacityFor(data.length(), chunk);
+  }
+
+  private int cost(List<Piece.Data> run) {
+    return run.stream().mapToInt(this::cost).sum();
   }
 
   private boolean reserve(int bytes) {
@@ -274,13 +285,18 @@ final class Pipeline {
   }
 
   private void read(List<Item> items, long offset) {
-    reading++;
     List<ByteBuffer> contents = new ArrayList<>(items.size());
-    for (Item item : items) {
-      ByteBuffer buffer = buffers.take(chunk).limit(item.bytes());
-      item.buffer = buffer;
-      contents.add(buffer);
+    try {
+      for (Item item : items) {
+        ByteBuffer buffer = buffers.take(item.cost).limit(item.bytes());
+        item.buffer = buffer;
+        contents.add(buffer);
+      }
+    } catch (OutOfMemoryError e) {
+      fail(e);
+      return;
     }
+    reading++;
     loop.perform(
             Pool.READ,
             () -> {
@@ -371,10 +387,7 @@ final class Pipeline {
     } else if (!item.acknowledged && failure == null) {
       item.acknowledged = true;
       unacknowledgedCount--;
-      inFlight -= item.bytes();
-      if (item.bytes() > 0) {
-        budget.release(item.bytes());
-      }
+      landed(item);
       while (!unacknowledged.isEmpty() && unacknowledged.element().acknowledged) {
         unacknowledged.remove();
       }
@@ -441,6 +454,15 @@ final class Pipeline {
     if (buffer != null) {
       item.buffer = null;
       buffers.give(buffer);
+      landed(item);
+    }
+  }
+
+  /** An acknowledgement may be there before the buffer is back: both must be. */
+  private void landed(Item item) {
+    if (item.acknowledged && item.buffer == null && item.cost > 0) {
+      inFlight -= item.cost;
+      budget.release(item.cost);
     }
   }
 }

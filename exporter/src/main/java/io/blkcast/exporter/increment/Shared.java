@@ -37,6 +37,11 @@ public record Shared(
       RandomGenerator random) {
     Uuid7 uuids = new Uuid7(clock, random);
     return new Shared(
-        new InFlightBudget(inFlightBytes), new BufferPool(), meters, host, random, uuids::next);
+        new InFlightBudget(inFlightBytes),
+        new BufferPool(2 * inFlightBytes),
+        meters,
+        host,
+        random,
+        uuids::next);
   }
 }

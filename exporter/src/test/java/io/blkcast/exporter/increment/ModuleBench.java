@@ -57,7 +57,7 @@ public final class ModuleBench {
   private final String device;
   private final BlksnapSource source;
   private final BlockingPools pools = new BlockingPools(1, READERS, new SimpleMeterRegistry());
-  private final BufferPool buffers = new BufferPool();
+  private final BufferPool buffers = new BufferPool(2 * IN_FLIGHT);
   private final Loop loop;
 
   private ModuleBench(Vertx vertx, String device) throws Exception {

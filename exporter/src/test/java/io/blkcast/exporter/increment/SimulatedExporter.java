@@ -41,13 +41,49 @@ final class SimulatedExporter {
       List<String> volumes,
       Optional<Duration> every,
       Map<String, Intent> intents) {
-    shared =
-        Shared.of(
-            IN_FLIGHT,
-            new SimpleMeterRegistry(),
-            new Host("host", "boot"),
-            simulation.clock(),
-            simulation.random);
+    this(simulation, source, kafka, volumes, every, intents, shared(simulation));
+  }
+
+  /** One volume, taken when asked for, read into those buffers. */
+  SimulatedExporter(
+      Simulation simulation,
+      FakeSource source,
+      FakeKafka kafka,
+      BufferPool buffers,
+      String volume) {
+    this(
+        simulation,
+        source,
+        kafka,
+        List.of(volume),
+        Optional.empty(),
+        new HashMap<>(),
+        with(buffers, shared(simulation)));
+  }
+
+  private static Shared shared(Simulation simulation) {
+    return Shared.of(
+        IN_FLIGHT,
+        new SimpleMeterRegistry(),
+        new Host("host", "boot"),
+        simulation.clock(),
+        simulation.random);
+  }
+
+  private static Shared with(BufferPool buffers, Shared rest) {
+    return new Shared(
+        rest.budget(), buffers, rest.meters(), rest.host(), rest.random(), rest.ids());
+  }
+
+  private SimulatedExporter(
+      Simulation simulation,
+      FakeSource source,
+      FakeKafka kafka,
+      List<String> volumes,
+      Optional<Duration> every,
+      Map<String, Intent> intents,
+      Shared shared) {
+    this.shared = shared;
     GroupCoordinator group =
         new GroupCoordinator(simulation.loop(), source, shared.ids(), Quiescer.NONE);
     for (String volume : volumes) {

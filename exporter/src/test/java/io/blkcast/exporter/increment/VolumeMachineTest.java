@@ -7,6 +7,7 @@ import io.blkcast.schema.IncrementKind;
 import io.blkcast.schema.VolumeEvent;
 import io.blkcast.schema.VolumeEventType;
 import io.vertx.core.Future;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -248,6 +249,49 @@ class VolumeMachineTest {
         });
     assertThat(exporter.shared.buffers().allocated())
         .isLessThanOrEqualTo(SimulatedExporter.IN_FLIGHT);
+  }
+
+  @Test
+  void buffers_of_extents_smaller_than_a_chunk_stay_within_the_bound_too() {
+    for (String volume : List.of("a", "b")) {
+      source.add(volume, 200);
+    }
+    SimulatedExporter exporter = exporter("a", "b");
+    done(exporter.increment("a"));
+    simulation.runUntil(() -> kafka.committed("b").size() == 1);
+    source.scatter("a");
+    source.scatter("b");
+    Future<Committed> asked = exporter.increment("a");
+    simulation.runUntil(
+        () -> {
+          assertThat(exporter.shared.buffers().lent())
+              .isLessThanOrEqualTo(exporter.shared.budget().used());
+          return asked.isComplete();
+        });
+    assertThat(asked.result().manifest().getExtentCount()).isEqualTo(100);
+  }
+
+  @Test
+  void without_memory_for_buffers_the_attempt_is_given_up_and_taken_anew() {
+    source.add("a", 64);
+    source.write("a", 60);
+    int[] allocations = {0};
+    BufferPool buffers =
+        new BufferPool(
+            2 * SimulatedExporter.IN_FLIGHT,
+            capacity -> {
+              if (++allocations[0] == 2) {
+                throw new OutOfMemoryError("no direct memory");
+              }
+              return ByteBuffer.allocate(capacity);
+            });
+    SimulatedExporter exporter = new SimulatedExporter(simulation, source, kafka, buffers, "a");
+    done(exporter.increment("a"));
+    assertThat(exporter.machine("a").monitor().history())
+        .extracting(attempt -> attempt.failure().map(Failure::code))
+        .containsExactly(Optional.empty(), Optional.of("internal"));
+    assertThat(exporter.shared.budget().used()).isZero();
+    assertThat(exporter.shared.buffers().lent()).isZero();
   }
 
   @Test
