@@ -32,6 +32,9 @@ final class ConfigReader {
   /** What Kafka allows in a topic's name, short enough to be a part of one. */
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
 
+  /** Stands for a path that is not given, which is told by itself. */
+  private static final Path MISSING = Path.of("?");
+
   private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9._-]{0,100}");
 
   private final List<String> problems = new ArrayList<>();
@@ -56,7 +59,7 @@ final class ConfigReader {
       KafkaConfig kafka = new KafkaConfig(root.section("kafka").all());
       TopicsConfig topics = topics(root.section("topics"));
       Optional<String> registry = registry(root.section("schemaRegistry"));
-      List<VolumeConfig> volumes = volumes(root, topics);
+      List<VolumeConfig> volumes = volumes(root, topics, state);
       List<HookConfig> hooks = hooks(root, volumes);
       NbdConfig nbd = nbd(root.section("nbd"));
       Section api = root.section("http");
@@ -104,10 +107,11 @@ final class ConfigReader {
     }
   }
 
-  private List<VolumeConfig> volumes(Section root, TopicsConfig topics) {
+  private List<VolumeConfig> volumes(Section root, TopicsConfig topics, Path state) {
     List<VolumeConfig> volumes = new ArrayList<>();
     Set<String> names = new HashSet<>();
-    for (Section section : root.sections("volumes")) {
+    List<Section> sections = root.sections("volumes");
+    for (Section section : sections) {
       try (section) {
         VolumeConfig volume = volume(section);
         if (!names.add(volume.name())) {
@@ -123,6 +127,7 @@ final class ConfigReader {
         volumes.add(volume);
       }
     }
+    FileUses.check(sections, volumes, MISSING, state);
     Map<String, SourceKind> groups = new HashMap<>();
     for (VolumeConfig volume : volumes) {
       volume
@@ -153,8 +158,8 @@ final class ConfigReader {
             .orElse(SourceKind.DISK);
     Path path =
         source == SourceKind.DISK
-            ? section.required("path", Path::of, Path.of("?"), "/var/lib/blkcast/" + name + ".img")
-            : section.required("device", Path::of, Path.of("?"), "/dev/disk/by-id/" + name);
+            ? section.required("path", Path::of, MISSING, "/var/lib/blkcast/" + name + ".img")
+            : section.required("device", Path::of, MISSING, "/dev/disk/by-id/" + name);
     Optional<Long> size = section.value("size", bytes(MIB, 1L << 50));
     size.filter(bytes -> bytes % 4096 != 0)
         .ifPresent(bytes -> section.fault("size", "must be a multiple of 4096 bytes"));

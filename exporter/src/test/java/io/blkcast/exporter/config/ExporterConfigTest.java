@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.blkcast.exporter.config.VolumeConfig.Compression;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ExporterConfigTest {
 
@@ -189,10 +191,57 @@ class ExporterConfigTest {
                   - name: b
                     path: b
                   - name: b
-                    path: b
+                    path: c
                 topics: [1]
                 """))
         .hasSize(4);
+  }
+
+  @Test
+  void no_file_is_of_two_uses(@TempDir Path directory) throws Exception {
+    Files.createFile(directory.resolve("a.img"));
+    Files.createSymbolicLink(directory.resolve("link"), directory);
+    String yaml =
+        """
+        state: %1$s/state
+        volumes:
+          - { name: a, path: %1$s/a.img }
+          - { name: b, path: %1$s/link/a.img }
+          - { name: c, path: %1$s/c.img, differenceStorage: { path: %1$s/state/../a.img } }
+          - { name: d, path: %1$s/link/state/a.cbt }
+          - { name: e, path: %1$s/e.img, differenceStorage: { path: %1$s/link/c.img } }
+        """
+            .formatted(directory);
+    assertThat(problems(yaml))
+        .satisfiesExactly(
+            b ->
+                assertThat(b)
+                    .startsWith("x.yaml:4:")
+                    .contains("volumes[1].path: ")
+                    .contains("is the image of volume 'a' already"),
+            c ->
+                assertThat(c)
+                    .startsWith("x.yaml:5:")
+                    .contains("volumes[2].differenceStorage.path: ")
+                    .contains("is the image of volume 'a' already"),
+            d -> assertThat(d).contains("is the change map of volume 'a' already"),
+            e -> assertThat(e).contains("is the image of volume 'c' already"));
+  }
+
+  @Test
+  void devices_may_share_a_difference_storage_but_are_none() throws Exception {
+    String yaml =
+        """
+        volumes:
+          - { name: a, source: blksnap, device: /dev/a, differenceStorage: { path: /var/tmp } }
+          - { name: b, source: blksnap, device: /dev/b, differenceStorage: { path: %s } }
+        """;
+    assertThat(parse(yaml.formatted("/var/tmp")).volumes()).hasSize(2);
+    assertThat(problems(yaml.formatted("/dev/a")))
+        .singleElement()
+        .asString()
+        .contains(
+            "volumes[1].differenceStorage.path: '/dev/a' is the device of volume 'a' already");
   }
 
   @Test
