@@ -19,12 +19,14 @@ final class Requests {
   private boolean owed;
 
   /**
-   * Wants an increment.
+   * Wants an increment. A consumer repeats its signal for a BASELINE until one is committed: the
+   * one that is under way is what it waits for.
    *
    * @param underWay whether the snapshot of the current one may have been taken already
    */
   void add(Trigger trigger, boolean resync, boolean underWay, Promise<Committed> waiter) {
-    if (underWay) {
+    boolean repeated = trigger == Trigger.SIGNAL && resync && current != null && current.resync();
+    if (underWay && !repeated) {
       next = next == null ? new IncrementRequest(trigger) : next;
       next.join(waiter, resync);
     } else {

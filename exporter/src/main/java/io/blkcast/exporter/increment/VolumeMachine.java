@@ -131,8 +131,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
    * Wants an increment. A resync that is wanted is remembered over a restart.
    *
    * @param resync whether it has to be a BASELINE
-   * @return completes, on the loop, when one whose snapshot is later than this call is committed;
-   *     fails with {@link IncrementException} where that is not going to be
+   * @return completes, on the loop, when one whose snapshot is later than this call is committed,
+   *     or for a signal for a BASELINE one that is under way; fails with {@link IncrementException}
+   *     where that is not going to be
    */
   public Future<Committed> request(Trigger trigger, boolean resync) {
     Promise<Committed> promise = Promise.promise();

@@ -105,6 +105,28 @@ class VolumeMachineTest {
   }
 
   @Test
+  void a_resync_that_is_signalled_again_while_it_is_under_way_is_done_once() {
+    source.add("a", 8);
+    SimulatedExporter exporter = exporter("a");
+    VolumeMachine machine = exporter.machine("a");
+    done(exporter.increment("a"));
+    Future<Committed> first = machine.request(Trigger.SIGNAL, true);
+    simulation.runUntil(() -> machine.monitor().progress().state() == IncrementState.EXPORTING);
+    Future<Committed> repeated = machine.request(Trigger.SIGNAL, true);
+    done(repeated);
+    simulation.settle();
+    assertThat(repeated.result()).isEqualTo(first.result());
+    assertThat(kafka.committed("a")).as("the first, and the resync").hasSize(2);
+
+    Future<Committed> called = machine.request(Trigger.CALL, true);
+    simulation.runUntil(() -> machine.monitor().progress().state() == IncrementState.EXPORTING);
+    Future<Committed> later = machine.request(Trigger.CALL, true);
+    done(later);
+    assertThat(later.result()).as("a call wants a later snapshot").isNotEqualTo(called.result());
+    assertThat(kafka.committed("a")).hasSize(4);
+  }
+
+  @Test
   void volumes_of_a_group_are_taken_at_one_instant() {
     source.add("a", 8);
     source.add("b", 6);
