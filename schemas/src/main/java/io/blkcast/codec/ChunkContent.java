@@ -12,6 +12,13 @@ import java.nio.ByteBuffer;
  */
 public final class ChunkContent implements AutoCloseable {
 
+  /**
+   * Most bytes of content in one chunk that is not {@code ZERO}, 16 MiB: far above what a broker
+   * lets through untouched, low enough that a forged size cannot exhaust memory. No exporter sends
+   * more, no consumer takes more.
+   */
+  public static final int MOST_BYTES = 16 << 20;
+
   private final ZstdDecompressCtx zstd = new ZstdDecompressCtx();
   private final int maxSize;
   private byte[] plain = new byte[0];

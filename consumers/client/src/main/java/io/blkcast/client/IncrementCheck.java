@@ -4,6 +4,7 @@ import static io.blkcast.client.IncrementException.Code.CORRUPT;
 
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
+import io.blkcast.codec.ChunkContent;
 import io.blkcast.schema.ChunkEncoding;
 import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
@@ -21,11 +22,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class IncrementCheck implements Closeable {
 
-  /**
-   * Most bytes of content in one data chunk, 16 MiB: far above what a broker lets through, low
-   * enough that a forged size cannot exhaust memory.
-   */
-  static final int MAX_CONTENT = 16 << 20;
+  /** Most bytes of content in one data chunk. */
+  static final int MAX_CONTENT = ChunkContent.MOST_BYTES;
 
   private final IncrementCommitted manifest;
   private final Sequence sequence = new Sequence();

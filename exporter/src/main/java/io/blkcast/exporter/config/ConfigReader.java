@@ -1,5 +1,6 @@
 package io.blkcast.exporter.config;
 
+import io.blkcast.codec.ChunkContent;
 import io.blkcast.exporter.config.ExporterConfig.LimitsConfig;
 import io.blkcast.exporter.config.ExporterConfig.NbdConfig;
 import io.blkcast.exporter.config.ExporterConfig.TopicsConfig;
@@ -169,7 +170,10 @@ final class ConfigReader {
       section.fault("blockSize", "must be a power of two, such as 64KiB");
     }
     int chunk =
-        section.value("chunkSize", bytes(4 * KIB, 64 * MIB)).map(Math::toIntExact).orElse(262144);
+        section
+            .value("chunkSize", bytes(4 * KIB, ChunkContent.MOST_BYTES))
+            .map(Math::toIntExact)
+            .orElse(262144);
     if (chunk % 4096 != 0) {
       section.fault("chunkSize", "must be a multiple of 4096 bytes");
     }

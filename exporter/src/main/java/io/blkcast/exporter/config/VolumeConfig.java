@@ -15,7 +15,8 @@ import java.util.OptionalLong;
  *     is one
  * @param differenceStorage where overwritten data is kept while a snapshot is held
  * @param triggers when an increment is taken by itself
- * @param chunkBytes most plain bytes of a data record, a multiple of 4096
+ * @param chunkBytes most plain bytes of a data record, a multiple of 4096, at most {@link
+ *     io.blkcast.codec.ChunkContent#MOST_BYTES}
  * @param blockBytes tracking block, a power of two
  * @param compression of payloads
  * @param stripes partitions that the volume's chunks are spread over, 1 or more

@@ -147,6 +147,11 @@ class ExporterConfigTest {
         .singleElement()
         .asString()
         .contains("must be a multiple of 4096");
+    assertThat(problems(LEAST + "    chunkSize: 32MiB\n"))
+        .singleElement()
+        .asString()
+        .startsWith("x.yaml:4:16: volumes[0].chunkSize: '32MiB' is out of range")
+        .contains("4096 to 16777216 bytes");
     assertThat(problems(LEAST + "    size: 10 apples\n"))
         .singleElement()
         .asString()
