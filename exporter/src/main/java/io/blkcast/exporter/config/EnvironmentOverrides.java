@@ -1,6 +1,7 @@
 package io.blkcast.exporter.config;
 
 import io.blkcast.config.Suggestions;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,7 +22,16 @@ final class EnvironmentOverrides {
 
   /** Variables of ours that are no configuration keys. */
   private static final Set<String> OTHERS =
-      Set.of("CONFIG", "API", "TOKEN_FILE", "OPTS", "JAVA_OPTS", "HOME", "VERSION", "LOG_LEVEL");
+      Set.of(
+          "CONFIG",
+          "API",
+          "TOKEN_FILE",
+          "HEALTH_FILE",
+          "OPTS",
+          "JAVA_OPTS",
+          "HOME",
+          "VERSION",
+          "LOG_LEVEL");
 
   private static final List<String> KEYS =
       List.of(
@@ -85,11 +95,11 @@ final class EnvironmentOverrides {
       String[] parts = rest.split("_", 3);
       Optional<String> key = match(parts[2], VOLUME_KEYS);
       ConfigNode volumes = root.entries().get("volumes");
-      int index = Integer.parseInt(parts[1]);
+      BigInteger index = new BigInteger(parts[1]);
       if (key.isPresent()
           && volumes instanceof ConfigNode.Sequence list
-          && index < list.items().size()
-          && list.items().get(index) instanceof ConfigNode.Mapping volume) {
+          && index.compareTo(BigInteger.valueOf(list.items().size())) < 0
+          && list.items().get(index.intValue()) instanceof ConfigNode.Mapping volume) {
         put(volume, List.of(key.get().split("\\.")), scalar, problems);
         return;
       }

@@ -271,6 +271,7 @@ class ExporterConfigTest {
                 "BLKCAST_VOLUMES_0_CHUNK_SIZE", "64KiB",
                 "BLKCAST_VOLUMES_0_TRIGGERS_EVERY", "5s",
                 "BLKCAST_CONFIG", "not a key",
+                "BLKCAST_HEALTH_FILE", "nor this",
                 "HOME", "/root"));
     assertThat(config.kafka().producer())
         .containsEntry("bootstrap.servers", "k:1")
@@ -292,10 +293,12 @@ class ExporterConfigTest {
         .singleElement()
         .asString()
         .contains("environment variable BLKCAST_HTTP_LISTEN: http.listen");
-    assertThat(problems(LEAST, Map.of("BLKCAST_VOLUMES_4_PATH", "x")))
-        .singleElement()
-        .asString()
-        .contains("no volumes[4]");
+    for (String index : List.of("4", "99999999999")) {
+      assertThat(problems(LEAST, Map.of("BLKCAST_VOLUMES_" + index + "_PATH", "x")))
+          .singleElement()
+          .asString()
+          .contains("no volumes[" + index + "]");
+    }
   }
 
   @Test
