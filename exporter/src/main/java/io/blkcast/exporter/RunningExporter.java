@@ -43,6 +43,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -64,8 +65,8 @@ final class RunningExporter implements Exporter {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunningExporter.class);
 
-  /** For each of eight steps of closing, most of which take milliseconds. */
-  private static final long CLOSE_STEP_S = 7;
+  /** For each of nine steps of closing, most of which take milliseconds. */
+  private static final long CLOSE_STEP_S = 6;
 
   private static final long API_GRACE_S = 2;
 
@@ -334,7 +335,8 @@ final class RunningExporter implements Exporter {
   }
 
   private <T> Future<T> deploy(Function<Loop, T> factory, Function<T, Future<Void>> closer) {
-    LoopVerticle<T> verticle = new LoopVerticle<>(pools, factory, closer);
+    LoopVerticle<T> verticle =
+        new LoopVerticle<>(pools, factory, closer, Duration.ofSeconds(CLOSE_STEP_S));
     return vertx.deployVerticle(verticle).map(ignored -> verticle.inhabitant());
   }
 

@@ -21,6 +21,13 @@ public final class BlockingPools implements AutoCloseable {
   /** Far above what all volumes together have under way: each at most some dozens. */
   private static final int QUEUE = 4096;
 
+  /** Work for a pool. */
+  interface Task extends Runnable {
+
+    /** The pool was closed before it came to the task. */
+    void dropped();
+  }
+
   private final Map<Pool, ThreadPoolExecutor> executors = new EnumMap<>(Pool.class);
 
   /**
@@ -72,7 +79,7 @@ public final class BlockingPools implements AutoCloseable {
    *
    * @throws RejectedExecutionException when the pool is closed or its queue full
    */
-  void execute(Pool pool, Runnable task) {
+  void execute(Pool pool, Task task) {
     ThreadPoolExecutor executor = executors.get(pool);
     if (executor == null) {
       throw new IllegalArgumentException("no pool " + pool);
@@ -80,7 +87,10 @@ public final class BlockingPools implements AutoCloseable {
     executor.execute(task);
   }
 
-  /** Waits for what is under way, for at most five seconds in all, then interrupts it. Blocks. */
+  /**
+   * Waits for what is under way, for at most five seconds in all, then interrupts it and drops what
+   * has not begun. Blocks.
+   */
   @Override
   public void close() {
     executors.values().forEach(ThreadPoolExecutor::shutdown);
@@ -89,12 +99,16 @@ public final class BlockingPools implements AutoCloseable {
       try {
         if (!executor.awaitTermination(
             Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS)) {
-          executor.shutdownNow();
+          drop(executor);
         }
       } catch (InterruptedException e) {
-        executor.shutdownNow();
+        drop(executor);
         Thread.currentThread().interrupt();
       }
     }
+  }
+
+  private static void drop(ThreadPoolExecutor executor) {
+    executor.shutdownNow().forEach(task -> ((Task) task).dropped());
   }
 }

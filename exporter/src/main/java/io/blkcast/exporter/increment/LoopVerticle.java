@@ -2,6 +2,8 @@ package io.blkcast.exporter.increment;
 
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -15,17 +17,24 @@ public final class LoopVerticle<T> extends VerticleBase {
   private final BlockingPools pools;
   private final Function<Loop, T> factory;
   private final Function<T, Future<Void>> closer;
+  private final Duration closeLimit;
   private @Nullable T inhabitant;
 
   /**
    * @param factory makes what lives on the loop
    * @param closer ends it when the verticle is undeployed
+   * @param closeLimit how long that may take; after it the loop ends all the same, since blocking
+   *     work that never returns would keep it for good
    */
   public LoopVerticle(
-      BlockingPools pools, Function<Loop, T> factory, Function<T, Future<Void>> closer) {
+      BlockingPools pools,
+      Function<Loop, T> factory,
+      Function<T, Future<Void>> closer,
+      Duration closeLimit) {
     this.pools = pools;
     this.factory = factory;
     this.closer = closer;
+    this.closeLimit = closeLimit;
   }
 
   @Override
@@ -48,6 +57,11 @@ public final class LoopVerticle<T> extends VerticleBase {
 
   @Override
   public Future<?> stop() {
-    return inhabitant == null ? Future.succeededFuture() : closer.apply(inhabitant);
+    return inhabitant == null
+        ? Future.succeededFuture()
+        : closer
+            .apply(inhabitant)
+            .timeout(closeLimit.toMillis(), TimeUnit.MILLISECONDS)
+            .otherwiseEmpty();
   }
 }

@@ -44,12 +44,20 @@ public final class VertxLoop implements Loop {
     try {
       pools.execute(
           pool,
-          () -> {
-            try {
-              T result = work.call();
-              execute(() -> promise.complete(result));
-            } catch (Throwable e) {
-              execute(() -> promise.fail(e));
+          new BlockingPools.Task() {
+            @Override
+            public void run() {
+              try {
+                T result = work.call();
+                execute(() -> promise.complete(result));
+              } catch (Throwable e) {
+                execute(() -> promise.fail(e));
+              }
+            }
+
+            @Override
+            public void dropped() {
+              execute(() -> promise.fail(new RejectedExecutionException("the pool was closed")));
             }
           });
     } catch (RejectedExecutionException e) {
