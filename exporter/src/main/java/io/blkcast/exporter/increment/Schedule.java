@@ -27,7 +27,10 @@ final class Schedule {
     this.due = due;
   }
 
-  /** Sets the time anew: one period after the last commit, or now. */
+  /**
+   * Sets the time anew: one period after the last commit, or now. A commit that lies ahead was
+   * stamped by a clock that went wrong, and does not put the next off.
+   */
   void arm(Optional<Instant> committedAt) {
     cancel();
     if (every.isEmpty()) {
@@ -35,7 +38,8 @@ final class Schedule {
     }
     Instant now = loop.clock().instant();
     Instant planned = committedAt.map(last -> last.plus(every.get())).orElse(now);
-    Instant at = planned.isBefore(now) ? now : planned;
+    Instant latest = now.plus(every.get());
+    Instant at = planned.isBefore(now) ? now : planned.isAfter(latest) ? latest : planned;
     monitor.nextAt(Optional.of(at));
     timer =
         loop.schedule(
