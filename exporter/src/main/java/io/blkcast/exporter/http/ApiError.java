@@ -43,6 +43,15 @@ record ApiError(int status, String code, String message, String remedy) {
         "call it from a program, or through a proxy that serves page and API alike");
   }
 
+  static ApiError foreignName(String name) {
+    return new ApiError(
+        403,
+        "foreign-name",
+        "without tokens this API is not called '" + name + "'",
+        "call it by its address, as localhost, or by the name in http.listen; or have it ask for"
+            + " tokens with http.tokens");
+  }
+
   static ApiError unauthenticated(boolean given) {
     return new ApiError(
         401,

@@ -11,6 +11,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.json.JsonObject;
+import io.vertx.core.net.HostAndPort;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.net.URI;
@@ -18,6 +19,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiConsumer;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +32,9 @@ public final class ApiServer {
   private static final Logger LOG = LoggerFactory.getLogger(ApiServer.class);
   private static final String BASE = "/api/v1/volumes";
   private static final String ONE = BASE + "/:volume";
+
+  /** Addresses, and names without a dot such as localhost, which no stranger can own. */
+  private static final Pattern NO_FOREIGN_NAME = Pattern.compile("\\[.*]|[0-9.]+|[^.]+");
 
   private final Vertx vertx;
   private final List<VolumeMachine> volumes;
@@ -55,7 +60,7 @@ public final class ApiServer {
     Future<Handler<RoutingContext>> guard =
         tokens
             .map(file -> TokenFile.watch(vertx, file).<Handler<RoutingContext>>map(t -> t::check))
-            .orElseGet(() -> Future.succeededFuture(RoutingContext::next));
+            .orElseGet(() -> Future.succeededFuture(call -> refuseForeignNames(call, host)));
     return guard.compose(
         checked ->
             Documents.read(vertx)
@@ -204,6 +209,21 @@ public final class ApiServer {
       return host.equals(URI.create(origin).getAuthority());
     } catch (IllegalArgumentException e) {
       return false;
+    }
+  }
+
+  /**
+   * Keeps a web page from having the name of its own site resolve to this machine: to a browser the
+   * API is then of the page's origin. Where tokens are asked for, such a page has none.
+   */
+  private static void refuseForeignNames(RoutingContext call, String listening) {
+    HostAndPort called = call.request().authority();
+    if (called != null
+        && !called.host().equalsIgnoreCase(listening)
+        && !NO_FOREIGN_NAME.matcher(called.host()).matches()) {
+      fail(call, ApiError.foreignName(called.host()));
+    } else {
+      call.next();
     }
   }
 
