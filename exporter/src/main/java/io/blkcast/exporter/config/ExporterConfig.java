@@ -104,7 +104,7 @@ public record ExporterConfig(
    * @param inFlightBytesPerVolume the same for each volume; up to four times as much while its
    *     difference storage fills up
    * @param readers reads at once of a volume, up to four times as many while its difference storage
-   *     fills up; all volumes share four times as many threads
+   *     fills up; all volumes share five times as many threads
    */
   public record LimitsConfig(long inFlightBytes, long inFlightBytesPerVolume, int readers) {}
 }

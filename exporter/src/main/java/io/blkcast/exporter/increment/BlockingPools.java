@@ -33,11 +33,12 @@ public final class BlockingPools implements AutoCloseable {
   /**
    * @param volumes volumes that share the pools
    * @param readers reads at once of a volume that is not pressed; there are threads for the most
-   *     that a volume under pressure asks for
+   *     that a volume under pressure asks for, and some that it leaves to the others should its
+   *     reads never return
    */
   public BlockingPools(int volumes, int readers, MeterRegistry meters) {
     add(Pool.SOURCE, Math.min(volumes + 1, 8), meters);
-    add(Pool.READ, readers * StorageGuard.Pressure.CRITICAL.haste(), meters);
+    add(Pool.READ, readers * (StorageGuard.Pressure.CRITICAL.haste() + 1), meters);
     add(Pool.SEND, Math.min(volumes, 8), meters);
     add(Pool.PUBLISH, Math.min(volumes + 1, 16), meters);
   }

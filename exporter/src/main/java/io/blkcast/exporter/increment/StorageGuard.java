@@ -35,7 +35,7 @@ final class StorageGuard {
     CALM(1),
     /** It might get tight: twice the reads. */
     PRESSED(2),
-    /** It will overflow unless the export gets faster: all the reads there are. */
+    /** It will overflow unless the export gets faster: four times the reads. */
     CRITICAL(4),
     /** It overflows before the end: give up. For good. */
     LOST(1);

@@ -55,25 +55,40 @@ class LoopVerticleTest {
     within(vertx.close());
   }
 
-  @Test
-  void work_that_a_closed_pool_never_came_to_fails() throws Exception {
+  private Loop loop() throws Exception {
     LoopVerticle<Loop> verticle =
         new LoopVerticle<>(
             pools, loop -> loop, loop -> Future.succeededFuture(), Duration.ofMinutes(1));
     within(vertx.deployVerticle(verticle));
-    CountDownLatch hanging = new CountDownLatch(StorageGuard.Pressure.CRITICAL.haste());
-    for (long i = hanging.getCount(); i > 0; i--) {
-      verticle
-          .inhabitant()
-          .perform(
-              Pool.READ,
-              () -> {
-                hanging.countDown();
-                hang();
-              });
+    return verticle.inhabitant();
+  }
+
+  /** Returns when so many reads hang. */
+  private void hang(Loop loop, int reads) throws Exception {
+    CountDownLatch hanging = new CountDownLatch(reads);
+    for (int i = 0; i < reads; i++) {
+      loop.perform(
+          Pool.READ,
+          () -> {
+            hanging.countDown();
+            hang();
+          });
     }
     assertThat(hanging.await(1, TimeUnit.MINUTES)).isTrue();
-    Future<Void> waiting = verticle.inhabitant().perform(Pool.READ, () -> {});
+  }
+
+  @Test
+  void a_volume_under_pressure_whose_reads_hang_leaves_the_others_some() throws Exception {
+    Loop loop = loop();
+    hang(loop, StorageGuard.Pressure.CRITICAL.haste());
+    within(loop.perform(Pool.READ, () -> {}));
+  }
+
+  @Test
+  void work_that_a_closed_pool_never_came_to_fails() throws Exception {
+    Loop loop = loop();
+    hang(loop, StorageGuard.Pressure.CRITICAL.haste() + 1);
+    Future<Void> waiting = loop.perform(Pool.READ, () -> {});
     pools.close();
     assertThatThrownBy(() -> within(waiting))
         .isInstanceOf(ExecutionException.class)
