@@ -3,6 +3,7 @@ package io.blkcast.exporter.publish;
 import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /** Compresses payloads into a buffer that is used again. One call at a time. */
 final class PayloadCompressor implements AutoCloseable {
@@ -10,7 +11,9 @@ final class PayloadCompressor implements AutoCloseable {
   /** zstd's fastest ordinary level: the exporter must keep up with the disk. */
   private static final int LEVEL = 1;
 
-  private final ZstdCompressCtx zstd = new ZstdCompressCtx().setLevel(LEVEL);
+  /** Native memory, so only where something is compressed. */
+  private @Nullable ZstdCompressCtx zstd;
+
   private ByteBuffer target = ByteBuffer.allocateDirect(0);
   private ByteBuffer source = ByteBuffer.allocateDirect(0);
 
@@ -36,12 +39,21 @@ final class PayloadCompressor implements AutoCloseable {
     }
     target.clear();
     int length =
-        zstd.compressDirectByteBuffer(target, 0, target.capacity(), from, from.position(), size);
+        context()
+            .compressDirectByteBuffer(target, 0, target.capacity(), from, from.position(), size);
     return length < size ? target.limit(length) : plain;
+  }
+
+  private ZstdCompressCtx context() {
+    ZstdCompressCtx made = zstd == null ? new ZstdCompressCtx().setLevel(LEVEL) : zstd;
+    zstd = made;
+    return made;
   }
 
   @Override
   public void close() {
-    zstd.close();
+    if (zstd != null) {
+      zstd.close();
+    }
   }
 }
