@@ -74,7 +74,7 @@ public interface Exporter {
   Optional<URI> nbdUri(String volume);
 
   /**
-   * Ends increments under way as aborted, lets go of all; bounded in time.
+   * Ends increments under way as aborted, lets go of all; within a minute, whatever hangs.
    *
    * @return never fails
    */

@@ -90,10 +90,6 @@ final class Section implements AutoCloseable {
         new ConfigNode.Mapping(mapping.place(), new LinkedHashMap<>()), pathOf(key), problems);
   }
 
-  boolean has(String key) {
-    return mapping.entries().containsKey(key);
-  }
-
   /** The sections of a list, none where the key is missing. */
   List<Section> sections(String key) {
     known.add(key);

@@ -11,8 +11,8 @@ import java.util.OptionalLong;
  * @param name stable name, the key of all its records
  * @param source what tracks it
  * @param path image file of a tracked disk, or the block device that the kernel module tracks
- * @param sizeBytes size of an image that is to be made where there is none; must match where there
- *     is one
+ * @param sizeBytes size of an image: it is made where there is none and grown where it is smaller,
+ *     a larger one is refused; empty for that of the image there is
  * @param differenceStorage where overwritten data is kept while a snapshot is held
  * @param triggers when an increment is taken by itself
  * @param chunkBytes most plain bytes of a data record, a multiple of 4096, at most {@link

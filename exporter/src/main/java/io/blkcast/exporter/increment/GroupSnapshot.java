@@ -34,10 +34,6 @@ final class GroupSnapshot {
     this.users = new AtomicInteger(snapshot.images().size());
   }
 
-  Snapshot snapshot() {
-    return snapshot;
-  }
-
   /** Completes when the last volume is done with it. */
   Future<Void> unused() {
     return unused.future();
