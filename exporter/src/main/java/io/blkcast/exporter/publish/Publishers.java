@@ -137,13 +137,23 @@ public final class Publishers implements AutoCloseable {
       connection = current;
     }
     if (!topicsChecked) {
-      new TopicSetup(
-              current.admin(),
-              topics(settings, volumes.values()),
-              settings.replicationFactor(),
-              settings.remedyOfDenial())
-          .ensure()
-          .forEach(LOG::warn);
+      try {
+        new TopicSetup(
+                current.admin(),
+                topics(settings, volumes.values()),
+                settings.replicationFactor(),
+                settings.remedyOfDenial())
+            .ensure()
+            .forEach(LOG::warn);
+      } catch (PublishException e) {
+        if (e.code() == Code.DENIED) {
+          // A producer that is not let in at first never gets its id later: KAFKA-20237. Nobody has
+          // this one yet.
+          connection = null;
+          close(current);
+        }
+        throw e;
+      }
       topicsChecked = true;
     }
     return current;
@@ -186,9 +196,13 @@ public final class Publishers implements AutoCloseable {
       connection = null;
     }
     if (current != null) {
-      current.bulkMetrics().close();
-      current.bulk().close(CLOSE_LIMIT);
-      current.admin().close(Duration.ZERO);
+      close(current);
     }
+  }
+
+  private static void close(Connection clients) {
+    clients.bulkMetrics().close();
+    clients.bulk().close(CLOSE_LIMIT);
+    clients.admin().close(Duration.ZERO);
   }
 }
