@@ -4,6 +4,7 @@ import io.blkcast.exporter.source.Snapshot;
 import io.blkcast.exporter.source.SourceException;
 import java.io.IOException;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -28,8 +29,14 @@ final class DiskSnapshot implements Snapshot {
     this.whenClosed = whenClosed;
   }
 
-  /** Takes a snapshot of the disks, or leaves everything as it was. */
-  static DiskSnapshot take(List<TrackedDisk> disks, Clock clock, Consumer<DiskSnapshot> whenClosed)
+  /**
+   * Takes a snapshot of the disks, or leaves everything as it was.
+   *
+   * @param holdLimit most that writes are held back for those under way; past it the take fails
+   *     with {@code BUSY}
+   */
+  static DiskSnapshot take(
+      List<TrackedDisk> disks, Clock clock, Duration holdLimit, Consumer<DiskSnapshot> whenClosed)
       throws SourceException {
     List<TrackedDisk> claimed = new ArrayList<>();
     List<DifferenceStorage> storages = new ArrayList<>();
@@ -42,7 +49,7 @@ final class DiskSnapshot implements Snapshot {
       for (TrackedDisk disk : disks) {
         storages.add(disk.prepareTake());
       }
-      Instant takenAt = switchMaps(disks, storages, parts, clock);
+      Instant takenAt = switchMaps(disks, storages, parts, clock, holdLimit);
       return new DiskSnapshot(takenAt, parts, whenClosed);
     } catch (SourceException | RuntimeException e) {
       undo(claimed, storages, parts, e);
@@ -51,15 +58,20 @@ final class DiskSnapshot implements Snapshot {
   }
 
   private static Instant switchMaps(
-      List<TrackedDisk> disks, List<DifferenceStorage> storages, List<Part> parts, Clock clock)
+      List<TrackedDisk> disks,
+      List<DifferenceStorage> storages,
+      List<Part> parts,
+      Clock clock,
+      Duration holdLimit)
       throws SourceException {
     // In one order for everybody: two takes that meet do not wait for each other.
     List<TrackedDisk> ordered =
         disks.stream().sorted(Comparator.comparing(TrackedDisk::volume)).toList();
+    long deadline = System.nanoTime() + holdLimit.toNanos();
     int held = 0;
     try {
       for (; held < ordered.size(); held++) {
-        ordered.get(held).holdWrites();
+        ordered.get(held).holdWrites(deadline);
       }
       Instant takenAt = clock.instant();
       for (int i = 0; i < disks.size(); i++) {

@@ -81,7 +81,8 @@ public final class DiskSource implements ChangeSource {
     for (String volume : volumes) {
       taken.add(disk(volume));
     }
-    DiskSnapshot snapshot = DiskSnapshot.take(taken, Clock.systemUTC(), snapshots::remove);
+    DiskSnapshot snapshot =
+        DiskSnapshot.take(taken, Clock.systemUTC(), TrackedDisk.HOLD_LIMIT, snapshots::remove);
     snapshots.add(snapshot);
     return snapshot;
   }

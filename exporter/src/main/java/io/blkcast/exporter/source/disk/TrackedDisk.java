@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.OptionalLong;
@@ -22,23 +23,32 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A raw image whose changes are tracked.
  *
  * <p>Every change passes {@link WriteGate}, marks the change map, lets a held snapshot keep what it
  * overwrites, and only then goes to the image. A take closes the gate, so that it falls between two
- * writes; of several disks, all gates before any map is switched. Reads pass nothing.
+ * writes; of several disks, all gates before any map is switched. Where a write hangs, the take
+ * fails and the gates are opened. Reads pass nothing.
  *
  * <p>Whatever fails in tracking or in a snapshot is told by events and fails no write.
  */
 public final class TrackedDisk implements BlockStore, AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(TrackedDisk.class);
 
   /** Trims and zero writes go in pieces, so that a take need not wait for a long one. */
   private static final long PIECE = 64L << 20;
 
   private static final int ZERO_BUFFER = 1 << 20;
   private static final int PENDING_EVENTS = 64;
+
+  /** Most that writes are held back for those under way; guests give up on a disk after 30 s. */
+  static final Duration HOLD_LIMIT = Duration.ofSeconds(10);
+
   private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
 
   private final DiskOptions options;
@@ -229,7 +239,9 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     if (newCapacity == before) {
       return;
     }
-    gate.close();
+    if (!gate.close(holdDeadline())) {
+      throw new IOException(volume() + ": writes did not come to an end in time; try again");
+    }
     try {
       image.resize(newCapacity);
       capacity = newCapacity;
@@ -248,7 +260,9 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
    */
   @Override
   public void close() throws IOException {
-    gate.close();
+    while (!gate.close(holdDeadline())) {
+      LOG.warn("{}: waiting for a write that hangs", volume());
+    }
     try {
       if (closed) {
         return;
@@ -270,7 +284,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     if (tracking != null) {
       return;
     }
-    gate.close();
+    holdWrites(holdDeadline());
     try {
       tracking = Tracking.begin(options.state(), capacity, options.minBlockSize(), session);
     } catch (IOException e) {
@@ -282,15 +296,18 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
 
   synchronized void untrack() throws SourceException {
     claim();
-    gate.close();
     try {
-      Tracking map = tracked();
-      tracking = null;
-      map.discard(options.state());
-    } catch (IOException e) {
-      throw new SourceException(Code.IO, "cannot untrack " + volume() + ": " + e.getMessage(), e);
+      holdWrites(holdDeadline());
+      try {
+        Tracking map = tracked();
+        tracking = null;
+        map.discard(options.state());
+      } catch (IOException e) {
+        throw new SourceException(Code.IO, "cannot untrack " + volume() + ": " + e.getMessage(), e);
+      } finally {
+        gate.open();
+      }
     } finally {
-      gate.open();
       unclaim();
     }
   }
@@ -341,8 +358,24 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     }
   }
 
-  void holdWrites() {
-    gate.close();
+  /**
+   * Holds writes back until {@link #letWritesGo}.
+   *
+   * @param deadline of {@link System#nanoTime}
+   * @throws SourceException {@code BUSY} where a write is under way for longer: then writes go on
+   */
+  void holdWrites(long deadline) throws SourceException {
+    if (!gate.close(deadline)) {
+      throw new SourceException(
+          Code.BUSY,
+          "writes of "
+              + volume()
+              + " did not come to an end in time; look at the disk below its image. Tried again");
+    }
+  }
+
+  private static long holdDeadline() {
+    return System.nanoTime() + HOLD_LIMIT.toNanos();
   }
 
   void letWritesGo() {
@@ -361,9 +394,8 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
 
   /** Ends the snapshot of this disk. */
   void drop(HeldImage snapshot) throws SourceException {
-    gate.close();
     held = null;
-    gate.open();
+    gate.drain();
     try {
       snapshot.destroy();
     } finally {

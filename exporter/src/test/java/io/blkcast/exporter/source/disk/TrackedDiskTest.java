@@ -7,6 +7,8 @@ import static org.awaitility.Awaitility.await;
 import io.blkcast.exporter.source.ChangeMap.Changes;
 import io.blkcast.exporter.source.Snapshot;
 import io.blkcast.exporter.source.SourceEvent;
+import io.blkcast.exporter.source.SourceException;
+import io.blkcast.exporter.source.SourceException.Code;
 import io.blkcast.exporter.source.TrackingInfo.Position;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -15,10 +17,15 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -138,6 +145,93 @@ class TrackedDiskTest {
       }
       assertThat(source.info("disk").capacityBytes()).isEqualTo(16 * MIB);
     }
+  }
+
+  @Test
+  void aTakeGivesUpOnAWriteThatHangsAndLetsTheOthersGoOn() throws Exception {
+    TrackedDisk hanging = TrackedDisk.open(options.withEvents(0.5, 1), Clock.systemUTC(), BOOT);
+    TrackedDisk other =
+        TrackedDisk.open(
+            DiskOptions.of("a", directory.resolve("a.img"), 8 * MIB), Clock.systemUTC(), BOOT);
+    CountDownLatch hangs = new CountDownLatch(1);
+    CountDownLatch goesOn = new CountDownLatch(1);
+    try (DiskSource source = new DiskSource(List.of(hanging, other))) {
+      source.track("disk");
+      source.track("a");
+      hanging.listen(ignored -> hang(hangs, goesOn));
+      Future<?> stuck = async(() -> hanging.write(0, data(MIB, 1)));
+      hangs.await();
+      Future<?> take =
+          async(
+              () ->
+                  DiskSnapshot.take(
+                      List.of(other, hanging),
+                      Clock.systemUTC(),
+                      Duration.ofMillis(100),
+                      ignored -> {}));
+      assertThatThrownBy(() -> take.get(60, TimeUnit.SECONDS))
+          .cause()
+          .isInstanceOfSatisfying(
+              SourceException.class, e -> assertThat(e.code()).isEqualTo(Code.BUSY));
+      async(() -> other.write(0, data(MIB, 2))).get(60, TimeUnit.SECONDS);
+      goesOn.countDown();
+      stuck.get(60, TimeUnit.SECONDS);
+      source.take(List.of("a", "disk")).close();
+    } finally {
+      goesOn.countDown();
+    }
+  }
+
+  @Test
+  void theEndOfASnapshotWaitsForAWriteThatHangsAndLetsOthersPass() throws Exception {
+    TrackedDisk disk = TrackedDisk.open(options.withEvents(0.5, 1), Clock.systemUTC(), BOOT);
+    CountDownLatch hangs = new CountDownLatch(1);
+    CountDownLatch goesOn = new CountDownLatch(1);
+    try (DiskSource source = new DiskSource(List.of(disk))) {
+      source.track("disk");
+      Snapshot snapshot = source.take(List.of("disk"));
+      disk.listen(ignored -> hang(hangs, goesOn));
+      Future<?> stuck = async(() -> disk.write(0, data(MIB, 1)));
+      hangs.await();
+      FutureTask<Void> end = task(snapshot::close);
+      Thread ending = new Thread(end);
+      ending.start();
+      await().until(() -> ending.getState() == Thread.State.TIMED_WAITING);
+      async(() -> disk.write(MIB, data(MIB, 2))).get(60, TimeUnit.SECONDS);
+      assertThat(end.isDone()).isFalse();
+      goesOn.countDown();
+      stuck.get(60, TimeUnit.SECONDS);
+      end.get(60, TimeUnit.SECONDS);
+    } finally {
+      goesOn.countDown();
+    }
+  }
+
+  private static void hang(CountDownLatch hangs, CountDownLatch goesOn) {
+    hangs.countDown();
+    try {
+      goesOn.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private interface Action {
+    void run() throws Exception;
+  }
+
+  private static FutureTask<Void> task(Action action) {
+    return new FutureTask<>(
+        () -> {
+          action.run();
+          return null;
+        });
+  }
+
+  private static Future<?> async(Action action) {
+    FutureTask<Void> task = task(action);
+    new Thread(task).start();
+    return task;
   }
 
   @Test
