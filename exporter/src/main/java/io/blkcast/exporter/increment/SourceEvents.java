@@ -67,6 +67,13 @@ final class SourceEvents {
               "old_bytes", Long.toString(resized.oldBytes()),
               "new_bytes", Long.toString(resized.newBytes())));
     }
+    if (event instanceof SourceEvent.HistoryLost lost) {
+      return new Told(
+          VolumeEventType.RESYNC_NEEDED,
+          Severity.ERROR,
+          lost.cause() + "; the next increment is a BASELINE",
+          Map.of());
+    }
     return new Told(VolumeEventType.REMOVED, Severity.ERROR, "the device is gone", Map.of());
   }
 

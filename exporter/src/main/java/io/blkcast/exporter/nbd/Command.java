@@ -47,7 +47,8 @@ final class Command {
       return failed(request, e.error(), e);
     } catch (OutOfMemoryError e) {
       return failed(request, NbdException.Error.NO_MEMORY, e);
-    } catch (IOException | RuntimeException e) {
+    } catch (Throwable e) {
+      // Whatever it is, the client waits for an answer.
       LOG.warn(
           "export '{}': command {} at {}, {} bytes failed",
           agreed.name(),
@@ -140,7 +141,7 @@ final class Command {
       }
       readInto(out, request.offset(), length);
       return out;
-    } catch (IOException | RuntimeException e) {
+    } catch (Throwable e) {
       out.release();
       throw e;
     }
@@ -163,7 +164,7 @@ final class Command {
         at += bytes;
       }
       return out;
-    } catch (IOException | RuntimeException e) {
+    } catch (Throwable e) {
       out.release();
       throw e;
     }

@@ -250,6 +250,11 @@ final class NbdConnection {
     ByteBuf bytes;
     try {
       bytes = of.command.serve(request);
+    } catch (Throwable e) {
+      // There is no memory even for the reply that says so: the client is told by the end.
+      LOG.error("NBD client {} cannot be answered; closing", peer(), e);
+      bytes = Unpooled.EMPTY_BUFFER;
+      socket.close();
     } finally {
       request.payload().release();
     }

@@ -27,7 +27,7 @@ final class WorkQueue {
   private final AtomicInteger active = new AtomicInteger();
 
   /**
-   * @param service serves one request; must not throw
+   * @param service serves one request
    */
   WorkQueue(Executor workers, int mostWorkers, Consumer<Request> service) {
     this.workers = workers;
@@ -63,20 +63,32 @@ final class WorkQueue {
   }
 
   private void work() {
-    for (int served = 0; served < TURN; served++) {
-      Request request = queue.poll();
-      if (request == null) {
-        active.decrementAndGet();
-        int pile = waiting.get();
-        if (pile > 0) {
-          // One came in between the look and the leave.
-          join(pile);
+    boolean more = true;
+    try {
+      for (int served = 0; more && served < TURN; served++) {
+        Request request = queue.poll();
+        more = request != null;
+        if (request != null) {
+          waiting.decrementAndGet();
+          service.accept(request);
         }
-        return;
       }
-      waiting.decrementAndGet();
-      service.accept(request);
+    } finally {
+      // Also after a failure: what waits behind it is served by somebody.
+      if (more) {
+        start();
+      } else {
+        leave();
+      }
     }
-    start();
+  }
+
+  private void leave() {
+    active.decrementAndGet();
+    int pile = waiting.get();
+    if (pile > 0) {
+      // One came in between the look and the leave.
+      join(pile);
+    }
   }
 }

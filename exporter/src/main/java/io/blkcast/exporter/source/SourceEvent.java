@@ -25,6 +25,9 @@ public sealed interface SourceEvent {
   /** The volume has another size; its history is lost at the next take. */
   record Resized(String volume, Instant at, long oldBytes, long newBytes) implements SourceEvent {}
 
+  /** Changes could not be kept any more: the volume is not tracked, and its history is lost. */
+  record HistoryLost(String volume, Instant at, String cause) implements SourceEvent {}
+
   /** The device is gone. */
   record Removed(String volume, Instant at) implements SourceEvent {}
 }

@@ -177,6 +177,16 @@ class CommandTest {
     ByteBuf large = command(failing, false).serve(request(Nbd.CMD_READ, 0, 0, 1 << 20));
     assertThat(simpleError(large)).isEqualTo(EIO);
     large.release();
+    BlockStore broken =
+        new MemoryStore(1 << 20) {
+          @Override
+          public void read(long offset, ByteBuffer dst) {
+            throw new InternalError("a page of the store is gone");
+          }
+        };
+    ByteBuf page = command(broken, true).serve(request(Nbd.CMD_READ, 0, 0, 4096));
+    assertThat(structuredError(page)).isEqualTo(EIO);
+    page.release();
     ByteBuf full = command(failing, true).serve(write(0, 0, new byte[1]));
     assertThat(structuredError(full)).isEqualTo(ENOSPC);
     full.release();

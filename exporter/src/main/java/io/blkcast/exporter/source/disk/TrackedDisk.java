@@ -316,7 +316,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     return tracked().info();
   }
 
-  private Tracking tracked() throws SourceException {
+  Tracking tracked() throws SourceException {
     Tracking map = tracking;
     if (map == null) {
       throw new SourceException(Code.NOT_TRACKED, volume() + " is not tracked");
@@ -385,7 +385,13 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   /** The take itself; writes are held. */
   HeldImage take(DifferenceStorage storage) throws SourceException {
     Tracking map = tracked();
-    ChangeMap changes = map.take(ByteBuffer.allocateDirect(map.mapBytes()));
+    ChangeMap changes;
+    try {
+      changes = map.take(ByteBuffer.allocateDirect(map.mapBytes()));
+    } catch (IOException e) {
+      loseHistory(map, e);
+      throw new SourceException(Code.NOT_TRACKED, lost(e), e);
+    }
     thresholdTold.set(false);
     HeldImage snapshot = new HeldImage(options, changes, image, storage, clock, this::tell);
     held = snapshot;
@@ -412,31 +418,77 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     }
   }
 
+  /** Never fails: an event that nobody hears costs no write. */
   private void tell(SourceEvent event) {
-    synchronized (pendingEvents) {
-      if (listener != null) {
-        listener.accept(event);
-      } else if (pendingEvents.size() < PENDING_EVENTS) {
-        pendingEvents.add(event);
+    try {
+      synchronized (pendingEvents) {
+        if (listener != null) {
+          listener.accept(event);
+        } else if (pendingEvents.size() < PENDING_EVENTS) {
+          pendingEvents.add(event);
+        }
       }
+    } catch (Throwable e) {
+      LOG.error("cannot tell of {}", event, e);
     }
   }
 
+  /** Never fails. */
   private void beforeChange(long offset, long length) {
     Tracking map = tracking;
     if (map != null) {
-      long changed = map.mark(offset, length);
-      if (changed >= options.changedThreshold()
-          && changed > 0
-          && options.changedThreshold() > 0
-          && thresholdTold.compareAndSet(false, true)) {
-        tell(new SourceEvent.Changed(volume(), clock.instant(), changed));
-      }
+      mark(map, offset, length);
     }
     HeldImage snapshot = held;
     if (snapshot != null) {
       snapshot.beforeOverwrite(offset, length);
     }
+  }
+
+  private void mark(Tracking map, long offset, long length) {
+    long changed;
+    try {
+      changed = map.mark(offset, length);
+    } catch (Throwable e) {
+      loseHistory(map, e);
+      return;
+    }
+    if (changed >= options.changedThreshold()
+        && changed > 0
+        && options.changedThreshold() > 0
+        && thresholdTold.compareAndSet(false, true)) {
+      tell(new SourceEvent.Changed(volume(), clock.instant(), changed));
+    }
+  }
+
+  /**
+   * A change could not be marked, so the map is good for nothing: the volume is tracked no more,
+   * until it is tracked anew from a BASELINE on. Called by writers inside the gate, or with it
+   * closed.
+   */
+  private void loseHistory(Tracking map, Throwable cause) {
+    synchronized (map) {
+      if (tracking != map) {
+        return;
+      }
+      tracking = null;
+    }
+    LOG.error("{}: {}", volume(), lost(cause), cause);
+    try {
+      map.discard(options.state());
+    } catch (IOException e) {
+      LOG.error(
+          "cannot delete {}: do so before the exporter is started again, or changes of {} are"
+              + " missed",
+          options.state(),
+          volume(),
+          e);
+    }
+    tell(new SourceEvent.HistoryLost(volume(), clock.instant(), lost(cause)));
+  }
+
+  private String lost(Throwable cause) {
+    return "changes cannot be kept in " + options.state() + ": " + cause;
   }
 
   private interface RangeAction {

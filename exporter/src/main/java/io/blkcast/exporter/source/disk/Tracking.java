@@ -3,31 +3,36 @@ package io.blkcast.exporter.source.disk;
 import io.blkcast.exporter.source.ChangeMap;
 import io.blkcast.exporter.source.TrackingInfo;
 import io.blkcast.exporter.source.TrackingInfo.Position;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The change map of one disk in a mapped file, and the numbers that go with it.
+ * The change map of one disk in memory and in a file, and the numbers that go with it.
  *
  * <p>The file: two copies of {@link TrackingState}, written in turn so that one is always whole,
  * and two maps, of which one is active; the other takes the renumbered map when the numbers run
- * out. A block is marked in the mapped file before its data is written, and a killed process does
- * not take what it mapped with it: after a restart the map never claims less change than happened.
- * A machine that went down takes pages not yet written along, so after another boot only a state
- * that was closed clean is taken up; else history begins anew.
+ * out. A block is marked in the file before its data is written, and a killed process does not take
+ * what it wrote with it: after a restart the map never claims less change than happened. A machine
+ * that went down takes pages not yet written along, so after another boot only a state that was
+ * closed clean is taken up; else history begins anew.
+ *
+ * <p>The file is written, not mapped: a store into a mapped page that cannot be had is told late,
+ * if at all, and a mark would be missing unnoticed.
  *
  * <p>{@link #mark} may be called from many threads. The caller holds back all writes during {@link
- * #take}, {@link #close} and what leads there.
+ * #take}, {@link #close} and what leads there. After an exception of {@link #mark} or {@link #take}
+ * the map cannot be relied on: {@link #discard} is all that is left.
  */
 final class Tracking {
 
@@ -42,25 +47,19 @@ final class Tracking {
   private static final int STATE_STRIDE = PAGE / 2;
 
   private final FileChannel file;
-  private final MappedByteBuffer mapped;
-  private final ByteBuffer[] maps = new ByteBuffer[2];
   private final int blockShift;
   private final AtomicLong changedBlocks = new AtomicLong();
   private volatile TrackingState state;
   private long sequence;
-  private ByteBuffer active;
+  private byte[] active;
   private byte number;
 
-  private Tracking(FileChannel file, MappedByteBuffer mapped, TrackingState state, long sequence) {
+  private Tracking(FileChannel file, byte[] active, TrackingState state, long sequence) {
     this.file = file;
-    this.mapped = mapped;
+    this.active = active;
     this.state = state;
     this.sequence = sequence;
     this.blockShift = Integer.numberOfTrailingZeros(state.blockSize());
-    int blocks = blocks(state);
-    maps[0] = mapped.slice(PAGE, blocks);
-    maps[1] = mapped.slice(PAGE + pages(blocks), blocks);
-    this.active = maps[state.activeMap()];
     this.number = (byte) state.activeNumber();
   }
 
@@ -107,17 +106,16 @@ final class Tracking {
     try {
       TrackingState state =
           TrackingState.begin(capacityBytes, blockSize(capacityBytes, minBlockSize), session);
-      // Written, not just extended: a store into a hole of a full filesystem kills the process.
+      // Written, not just extended: a mark needs no room then.
       long size = fileSize(state);
       file.truncate(0);
       ByteBuffer zeroes = ByteBuffer.allocateDirect(PAGE);
       for (long at = 0; at < size; at += PAGE) {
         file.write(zeroes.clear(), at);
       }
-      Tracking tracking =
-          new Tracking(file, file.map(FileChannel.MapMode.READ_WRITE, 0, size), state, 0);
+      Tracking tracking = new Tracking(file, new byte[blocks(state)], state, 0);
       tracking.save(state);
-      tracking.mapped.force();
+      file.force(false);
       return tracking;
     } catch (IOException | RuntimeException e) {
       file.close();
@@ -131,9 +129,9 @@ final class Tracking {
     if (file.size() < PAGE) {
       return Optional.empty();
     }
-    MappedByteBuffer mapped = file.map(FileChannel.MapMode.READ_WRITE, 0, file.size());
-    ByteBuffer first = mapped.slice(0, STATE_STRIDE);
-    ByteBuffer second = mapped.slice(STATE_STRIDE, STATE_STRIDE);
+    ByteBuffer states = ByteBuffer.wrap(read(file, 0, PAGE));
+    ByteBuffer first = states.slice(0, STATE_STRIDE);
+    ByteBuffer second = states.slice(STATE_STRIDE, STATE_STRIDE);
     long sequence = Math.max(TrackingState.sequence(first), TrackingState.sequence(second));
     Optional<TrackingState> saved =
         TrackingState.decode(TrackingState.sequence(first) == sequence ? first : second);
@@ -149,9 +147,10 @@ final class Tracking {
     if (!holds) {
       return Optional.empty();
     }
-    Tracking tracking = new Tracking(file, mapped, state, sequence);
+    byte[] active = read(file, mapAt(state), blocks(state));
+    Tracking tracking = new Tracking(file, active, state, sequence);
     tracking.save(state.opened(session));
-    tracking.mapped.force();
+    file.force(false);
     return Optional.of(tracking);
   }
 
@@ -182,19 +181,28 @@ final class Tracking {
    * Marks the blocks that the range touches as changed; to be called before they are written.
    *
    * @return bytes of blocks changed since the last take, if this call added to them; else 0
+   * @throws IOException the file could not be written: the change is not marked
    */
-  long mark(long offset, long length) {
+  long mark(long offset, long length) throws IOException {
     byte now = number;
-    ByteBuffer map = active;
-    int last = (int) ((offset + length - 1) >>> blockShift);
+    byte[] map = active;
+    int from = (int) (offset >>> blockShift);
+    int to = (int) ((offset + length - 1) >>> blockShift) + 1;
     int added = 0;
-    for (int block = (int) (offset >>> blockShift); block <= last; block++) {
-      if (map.get(block) != now) {
-        map.put(block, now);
+    for (int block = from; block < to; block++) {
+      if (map[block] != now) {
         added++;
       }
     }
-    return added == 0 ? 0 : changedBlocks.addAndGet(added) << blockShift;
+    if (added == 0) {
+      return 0;
+    }
+    // In the file first: who finds the mark in memory does not write it again.
+    byte[] marks = new byte[to - from];
+    Arrays.fill(marks, now);
+    write(mapAt(state) + from, marks);
+    Arrays.fill(map, from, to, now);
+    return changedBlocks.addAndGet(added) << blockShift;
   }
 
   /** Bytes of blocks changed since the last take; may count a block twice under a race. */
@@ -204,19 +212,24 @@ final class Tracking {
 
   /** Bytes that {@link #take} needs to copy the map. */
   int mapBytes() {
-    return active.limit();
+    return active.length;
   }
 
-  /** Closes the active number and begins the next. No write is under way. */
-  ChangeMap take(ByteBuffer copy) {
-    copy.put(0, active, 0, active.limit());
+  /**
+   * Closes the active number and begins the next. No write is under way.
+   *
+   * @throws IOException the file could not be written: it is unknown which number is active
+   */
+  ChangeMap take(ByteBuffer copy) throws IOException {
+    copy.put(0, active);
     TrackingState before = state;
     int shift = before.activeNumber() == MAX_NUMBER ? SHIFT : 0;
+    TrackingState after = before.afterTake(shift);
     if (shift > 0) {
-      renumber(active, maps[1 - before.activeMap()]);
+      active = renumbered(active);
+      write(mapAt(after), active);
     }
-    save(before.afterTake(shift));
-    active = maps[state.activeMap()];
+    save(after);
     number = (byte) state.activeNumber();
     changedBlocks.set(0);
     return new ChangeMap(copy, info(state), before.mapEpoch(), before.mapEpoch());
@@ -224,29 +237,63 @@ final class Tracking {
 
   /** Saves everything for good, so that history goes on even after another boot. */
   void close(long imageMark) throws IOException {
-    mapped.force();
-    save(state.closed(imageMark));
-    mapped.force();
-    file.close();
+    try (file) {
+      file.force(false);
+      save(state.closed(imageMark));
+      file.force(false);
+    }
   }
 
-  /** Gives the history up. */
+  /** Gives the history up. A file that cannot be deleted is emptied. */
   void discard(Path path) throws IOException {
-    Files.deleteIfExists(path);
-    file.close();
+    try (file) {
+      try {
+        Files.deleteIfExists(path);
+      } catch (IOException e) {
+        file.truncate(0);
+      }
+    }
   }
 
-  private void save(TrackingState next) {
+  private void save(TrackingState next) throws IOException {
     sequence++;
-    next.encode(
-        mapped.slice((int) (sequence % 2) * STATE_STRIDE, TrackingState.ENCODED_BYTES), sequence);
+    ByteBuffer encoded = ByteBuffer.allocate(TrackingState.ENCODED_BYTES);
+    next.encode(encoded, sequence);
+    write(sequence % 2 * STATE_STRIDE, encoded.array());
     state = next;
   }
 
-  private static void renumber(ByteBuffer from, ByteBuffer to) {
-    for (int block = 0; block < from.limit(); block++) {
-      to.put(block, (byte) Math.max(0, (from.get(block) & 0xff) - SHIFT));
+  private void write(long at, byte[] bytes) throws IOException {
+    // The channel of an interrupted thread is closed.
+    boolean interrupted = Thread.interrupted();
+    try {
+      ByteBuffer src = ByteBuffer.wrap(bytes);
+      while (src.hasRemaining()) {
+        file.write(src, at + src.position());
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
+  }
+
+  private static byte[] read(FileChannel file, long at, int length) throws IOException {
+    ByteBuffer dst = ByteBuffer.allocate(length);
+    while (dst.hasRemaining()) {
+      if (file.read(dst, at + dst.position()) < 0) {
+        throw new EOFException("the state file was cut");
+      }
+    }
+    return dst.array();
+  }
+
+  private static byte[] renumbered(byte[] map) {
+    byte[] shifted = new byte[map.length];
+    for (int block = 0; block < map.length; block++) {
+      shifted[block] = (byte) Math.max(0, (map[block] & 0xff) - SHIFT);
+    }
+    return shifted;
   }
 
   private static TrackingInfo info(TrackingState state) {
@@ -262,6 +309,11 @@ final class Tracking {
 
   private static int blocks(TrackingState state) {
     return info(state).blockCount();
+  }
+
+  /** Where the active map is in the file. */
+  private static long mapAt(TrackingState state) {
+    return PAGE + (long) state.activeMap() * pages(blocks(state));
   }
 
   private static long fileSize(TrackingState state) {

@@ -19,7 +19,7 @@ import java.util.zip.CRC32C;
  * @param mapEpoch a block of value v &gt; 0 was last written in epoch mapEpoch + v
  * @param activeMap which of the two maps in the file is the active one, 0 or 1
  * @param clean nothing was written since this was saved, and everything is on stable storage
- * @param session boot of the machine under which the maps were last mapped
+ * @param session boot of the machine under which the maps were last opened
  * @param imageMark what told the image from a changed one when it was closed clean; 0 otherwise
  */
 record TrackingState(

@@ -2,6 +2,7 @@ package io.blkcast.exporter.source.disk;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.atIndex;
 import static org.awaitility.Awaitility.await;
 
 import io.blkcast.exporter.source.ChangeMap.Changes;
@@ -177,8 +178,6 @@ class TrackedDiskTest {
       goesOn.countDown();
       stuck.get(60, TimeUnit.SECONDS);
       source.take(List.of("a", "disk")).close();
-    } finally {
-      goesOn.countDown();
     }
   }
 
@@ -202,15 +201,14 @@ class TrackedDiskTest {
       goesOn.countDown();
       stuck.get(60, TimeUnit.SECONDS);
       end.get(60, TimeUnit.SECONDS);
-    } finally {
-      goesOn.countDown();
     }
   }
 
+  /** Not for ever, so that a test that fails comes to an end. */
   private static void hang(CountDownLatch hangs, CountDownLatch goesOn) {
     hangs.countDown();
     try {
-      goesOn.await();
+      goesOn.await(30, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
@@ -232,6 +230,47 @@ class TrackedDiskTest {
     FutureTask<Void> task = task(action);
     new Thread(task).start();
     return task;
+  }
+
+  @Test
+  void aChangeThatCannotBeMarkedIsWrittenAndBeginsANewHistory() throws Exception {
+    Position before = track(BOOT);
+    TrackedDisk disk = TrackedDisk.open(options, Clock.systemUTC(), BOOT);
+    Queue<SourceEvent> events = new ConcurrentLinkedQueue<>();
+    try (DiskSource source = new DiskSource(List.of(disk))) {
+      source.listen(events::add);
+      closeStateFile(disk);
+      disk.write(MIB, data(MIB, 7));
+      await().until(() -> events.peek() instanceof SourceEvent.HistoryLost);
+      assertThat(options.state()).doesNotExist();
+      assertThatThrownBy(() -> source.take(List.of("disk"))).hasMessageContaining("not tracked");
+      disk.write(2 * MIB, data(MIB, 8));
+      source.track("disk");
+      assertThat(source.info("disk").position().trackingId()).isNotEqualTo(before.trackingId());
+      source.take(List.of("disk")).close();
+    }
+    assertThat(Files.readAllBytes(options.image())).contains(7, atIndex(MIB));
+    assertThat(Files.readAllBytes(options.image())).contains(8, atIndex(2 * MIB));
+  }
+
+  @Test
+  void aTakeThatCannotBeNotedBeginsANewHistory() throws Exception {
+    Position before = track(BOOT);
+    TrackedDisk disk = TrackedDisk.open(options, Clock.systemUTC(), BOOT);
+    try (DiskSource source = new DiskSource(List.of(disk))) {
+      closeStateFile(disk);
+      assertThatThrownBy(() -> source.take(List.of("disk")))
+          .isInstanceOfSatisfying(
+              SourceException.class, e -> assertThat(e.code()).isEqualTo(Code.NOT_TRACKED));
+      source.track("disk");
+      assertThat(source.info("disk").position().trackingId()).isNotEqualTo(before.trackingId());
+      source.take(List.of("disk")).close();
+    }
+  }
+
+  /** From now on nothing can be written to the state file. */
+  private void closeStateFile(TrackedDisk disk) throws Exception {
+    disk.tracked().discard(directory.resolve("another"));
   }
 
   @Test
@@ -288,7 +327,7 @@ class TrackedDiskTest {
   }
 
   @Test
-  void anInterruptedReaderDoesNotCloseTheDiskForOthers() throws Exception {
+  void anInterruptedThreadDoesNotCloseTheDiskForOthers() throws Exception {
     TrackedDisk disk = TrackedDisk.open(options, Clock.systemUTC(), BOOT);
     try (DiskSource source = new DiskSource(List.of(disk))) {
       source.track("disk");
@@ -298,7 +337,11 @@ class TrackedDiskTest {
       disk.read(0, read);
       assertThat(Thread.interrupted()).as("still interrupted").isTrue();
       assertThat(read.flip()).isEqualTo(data(MIB, 5));
+      Position position = source.info("disk").position();
+      Thread.currentThread().interrupt();
       disk.write(0, data(MIB, 6));
+      assertThat(Thread.interrupted()).as("still interrupted").isTrue();
+      assertThat(source.info("disk").position()).isEqualTo(position);
     }
   }
 
