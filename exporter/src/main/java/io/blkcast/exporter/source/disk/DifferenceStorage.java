@@ -10,7 +10,7 @@ import java.util.BitSet;
  * A bounded file of equal slots for overwritten data. Slots that are freed are used again, the
  * lowest first, so that the file stays as short as what it holds allows.
  */
-final class DifferenceStorage implements AutoCloseable {
+class DifferenceStorage implements AutoCloseable {
 
   private final Path path;
   private final SparseFile file;
@@ -20,7 +20,7 @@ final class DifferenceStorage implements AutoCloseable {
   private int firstFree;
   private volatile int used;
 
-  private DifferenceStorage(Path path, SparseFile file, int slotBytes, int slots) {
+  DifferenceStorage(Path path, SparseFile file, int slotBytes, int slots) {
     this.path = path;
     this.file = file;
     this.slotBytes = slotBytes;

@@ -87,7 +87,8 @@ final class HeldImage implements Snapshot.Image {
     } catch (OldData.NoSpaceException e) {
       events.accept(new SourceEvent.NoSpace(volume, clock.instant(), e.requestedBytes()));
       corrupt("its difference storage of " + storage.limitBytes() + " bytes is full");
-    } catch (IOException | RuntimeException e) {
+    } catch (Throwable e) {
+      // Be it that the heap is full: the write goes on.
       corrupt("cannot keep old data: " + e);
     }
     long used = storage.usedBytes();

@@ -3,8 +3,8 @@ package io.blkcast.exporter.source.disk;
 import java.util.Arrays;
 
 /**
- * Which slot holds the old data of which unit: a hash table of primitives (24 bytes an entry at
- * most), because there may be millions. Not safe for several threads.
+ * Which slot holds the old data of which unit: a hash table of primitives (24 to 48 bytes an entry,
+ * up to 72 while it grows), because there may be millions. Not safe for several threads.
  */
 final class SlotTable {
 
@@ -73,11 +73,14 @@ final class SlotTable {
   }
 
   private void grow() {
+    // Where there is no memory for both, the table stays as it is.
+    long[] newUnits = new long[units.length * 2];
+    int[] newSlots = new int[newUnits.length];
+    Arrays.fill(newUnits, FREE);
     long[] oldUnits = units;
     int[] oldSlots = slots;
-    units = new long[oldUnits.length * 2];
-    slots = new int[units.length];
-    Arrays.fill(units, FREE);
+    units = newUnits;
+    slots = newSlots;
     for (int i = 0; i < oldUnits.length; i++) {
       if (oldUnits[i] != FREE) {
         int at = find(oldUnits[i]);

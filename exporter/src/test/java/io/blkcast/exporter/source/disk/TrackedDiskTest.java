@@ -268,6 +268,32 @@ class TrackedDiskTest {
     }
   }
 
+  @Test
+  void memoryThatRunsOutCostsTheImageAndNoWrite() throws Exception {
+    TrackedDisk disk = TrackedDisk.open(options, Clock.systemUTC(), BOOT);
+    try (DiskSource source = new DiskSource(List.of(disk))) {
+      source.track("disk");
+      disk.write(0, data(MIB, 1));
+      DifferenceStorage full =
+          new DifferenceStorage(options.storage(), SparseFile.open(options.storage()), 4096, 1000) {
+            @Override
+            synchronized int allocate(int wanted, int[] run) {
+              throw new OutOfMemoryError("of this test");
+            }
+          };
+      disk.claim();
+      HeldImage image = disk.take(full);
+      disk.write(0, data(MIB, 2));
+      assertThatThrownBy(image::check)
+          .isInstanceOfSatisfying(
+              SourceException.class, e -> assertThat(e.code()).isEqualTo(Code.CORRUPTED));
+      ByteBuffer read = ByteBuffer.allocateDirect(MIB);
+      disk.read(0, read);
+      assertThat(read.flip()).isEqualTo(data(MIB, 2));
+      disk.drop(image);
+    }
+  }
+
   /** From now on nothing can be written to the state file. */
   private void closeStateFile(TrackedDisk disk) throws Exception {
     disk.tracked().discard(directory.resolve("another"));
