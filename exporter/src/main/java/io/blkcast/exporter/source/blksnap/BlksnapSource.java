@@ -180,18 +180,7 @@ public final class BlksnapSource implements ChangeSource {
   public void track(String volume) throws SourceException {
     FilteredDevice device = device(volume);
     try {
-      boolean wholeDisk = StorageHost.LOCAL.hasPartitions(StorageHost.sysName(device.path()));
-      if (wholeDisk && !has(Abi.FEATURE_WHOLE_DISK)) {
-        throw new SourceException(
-            Code.UNSUPPORTED,
-            "Volume "
-                + volume
-                + ": "
-                + device.path()
-                + " has partitions, and this module would not see what is written to them. Make each"
-                + " partition a volume, all in one group");
-      }
-      device.attach(wholeDisk);
+      device.attach(coversPartitions(volume, device, features, StorageHost.LOCAL));
       log.info(
           "volume {}: tracking {} from now on, by ioctls of the {} generation",
           volume,
@@ -211,6 +200,32 @@ public final class BlksnapSource implements ChangeSource {
         throw Errors.device(volume, e);
       }
     }
+  }
+
+  /**
+   * Whether to cover what is written to partitions of the device: of every disk, where the module
+   * can, since partitions may be made at any time.
+   *
+   * @throws SourceException {@code UNSUPPORTED} where there are some that the module does not see
+   */
+  static boolean coversPartitions(
+      String volume, FilteredDevice device, long features, StorageHost host)
+      throws SourceException {
+    String name = StorageHost.sysName(device.path());
+    if ((features & Abi.FEATURE_WHOLE_DISK) != 0) {
+      return host.isDisk(name);
+    }
+    if (host.hasPartitions(name)) {
+      throw new SourceException(
+          Code.UNSUPPORTED,
+          "Volume "
+              + volume
+              + ": "
+              + device.path()
+              + " has partitions, and this module would not see what is written to them. Make each"
+              + " partition a volume, all in one group");
+    }
+    return false;
   }
 
   @Override
@@ -239,7 +254,10 @@ public final class BlksnapSource implements ChangeSource {
     }
     Map<String, FilteredDevice> members = new LinkedHashMap<>();
     for (String volume : volumes) {
-      members.put(volume, device(volume));
+      FilteredDevice device = device(volume);
+      // The disk may have been partitioned since it was attached.
+      coversPartitions(volume, device, features, StorageHost.LOCAL);
+      members.put(volume, device);
     }
     DifferenceStorage.Place place = place(volumes);
     log.info(

@@ -116,8 +116,8 @@ final class FilteredDevice {
   /**
    * Attaches the filter; EALREADY where it is attached, EBUSY where another is.
    *
-   * @param wholeDisk whether to cover what is written to the disk's partitions as well; only where
-   *     the module can
+   * @param wholeDisk whether to cover what is written to the disk's partitions as well, those made
+   *     later too; only where the module can, and not of a partition
    */
   void attach(boolean wholeDisk) throws ErrnoException {
     if (generation() == Generation.FIRST) {

@@ -85,6 +85,12 @@ record StorageHost(Path sys, Path meminfo, Filesystems files) {
     return found;
   }
 
+  /** Whether the device is a disk, known by this name, and not a partition of one. */
+  boolean isDisk(String name) {
+    Path device = sys.resolve("class/block").resolve(name);
+    return Files.exists(device) && !Files.exists(device.resolve("partition"));
+  }
+
   /** Whether the device is a disk that has partitions. */
   boolean hasPartitions(String name) {
     try (Stream<Path> entries = Files.list(sys.resolve("class/block").resolve(name))) {

@@ -49,7 +49,7 @@ class BlksnapServerContract {
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
       file.setLength(CAPACITY);
     }
-    loop = run("losetup", "--find", "--show", image.toString());
+    loop = run("losetup", "--partscan", "--find", "--show", image.toString());
   }
 
   @AfterEach
@@ -146,6 +146,29 @@ class BlksnapServerContract {
     Files.createSymbolicLink(link, Path.of(loop));
     source.track("data");
     source.take(List.of("data")).close();
+  }
+
+  @Test
+  void what_is_written_to_a_partition_that_was_made_later_is_tracked() throws Exception {
+    open(loop).track("data");
+    Position base = take();
+    run("addpart", loop, "1", "2048", "16384");
+    try {
+      try (RandomAccessFile partition = new RandomAccessFile(loop + "p1", "rw")) {
+        partition.write(new byte[1 << 16]);
+        partition.getFD().sync();
+      }
+      try (Snapshot snapshot = source.take(List.of("data"))) {
+        ChangeMap.Since since = snapshot.images().get(0).changeMap().since(base);
+        assertThat(since).isInstanceOf(ChangeMap.Changes.class);
+        ChangeMap.Cursor cursor = ((ChangeMap.Changes) since).cursor();
+        assertThat(cursor.next()).isTrue();
+        assertThat(cursor.offset()).isEqualTo(1 << 20);
+        assertThat(cursor.length()).isEqualTo(1 << 16);
+      }
+    } finally {
+      run("delpart", loop, "1");
+    }
   }
 
   @Test

@@ -3,6 +3,8 @@ package io.blkcast.exporter.source.blksnap;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.blkcast.exporter.source.SourceException;
+import io.blkcast.exporter.source.SourceException.Code;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -162,6 +164,32 @@ class DifferenceStorageTest {
     assertThat(host.hasPartitions("vda1")).isFalse();
     assertThat(host.hasPartitions("vdb")).isFalse();
     assertThat(host.hasPartitions("vdz")).isFalse();
+  }
+
+  @Test
+  void every_disk_is_covered_with_the_partitions_that_it_may_get() throws Exception {
+    assertThat(covers("vda", Abi.FEATURE_WHOLE_DISK)).isTrue();
+    assertThat(covers("vdb", Abi.FEATURE_WHOLE_DISK)).as("has none yet").isTrue();
+    assertThat(covers("vda1", Abi.FEATURE_WHOLE_DISK)).isFalse();
+    assertThat(covers("vdz", Abi.FEATURE_WHOLE_DISK)).as("unknown").isFalse();
+  }
+
+  @Test
+  void where_the_module_does_not_see_partitions_a_disk_is_refused_that_has_got_some()
+      throws Exception {
+    assertThat(covers("vda1", 0)).isFalse();
+    assertThat(covers("vdb", 0)).isFalse();
+    partition("vdb", "vdb1", 17);
+    assertThatThrownBy(() -> covers("vdb", 0))
+        .isInstanceOfSatisfying(
+            SourceException.class, e -> assertThat(e.code()).isEqualTo(Code.UNSUPPORTED))
+        .hasMessageContaining("has partitions")
+        .hasMessageContaining("Make each partition a volume");
+  }
+
+  private boolean covers(String name, long features) throws SourceException {
+    FilteredDevice device = new FilteredDevice("/nowhere/" + name, null);
+    return BlksnapSource.coversPartitions("data", device, features, host);
   }
 
   @Test
