@@ -9,11 +9,11 @@ import java.util.Optional;
 
 /**
  * What Linux can do with a sparse file and Java cannot ask for: find holes, punch them, allocate
- * zeroes. A descriptor of its own on the file; moving its offset disturbs nobody.
+ * zeroes, lock. A descriptor of its own on the file; moving its offset disturbs nobody.
  */
 final class NativeFile {
 
-  /** From Linux's uapi headers fcntl.h, falloc.h, unistd.h and errno-base.h. */
+  /** From Linux's uapi headers fcntl.h, falloc.h, unistd.h, file.h and errno-base.h. */
   private static final int O_RDWR_CLOEXEC = 0x2 | 0x80000;
 
   private static final int KEEP_SIZE = 0x1;
@@ -21,7 +21,9 @@ final class NativeFile {
   private static final int ZERO_RANGE = 0x10;
   private static final int SEEK_DATA = 3;
   private static final int SEEK_HOLE = 4;
+  private static final int LOCK_EX_NB = 2 | 4;
   private static final int ENXIO = 6;
+  private static final int EAGAIN = 11;
   private static final int EINTR = 4;
   private static final int ENOSYS = 38;
   private static final int EOPNOTSUPP = 95;
@@ -73,6 +75,28 @@ final class NativeFile {
   /** Gives holes in the range room and changes no content. False where the filesystem cannot. */
   boolean allocate(long offset, long length) throws IOException {
     return fallocate(KEEP_SIZE, offset, length);
+  }
+
+  /**
+   * Locks the file against others that lock it, also by another name or from this process, until
+   * this is closed. Java's locks end as soon as any descriptor of the file is closed.
+   *
+   * @return false where another has locked it
+   */
+  boolean lock() throws IOException {
+    while (true) {
+      try {
+        flock(fd, LOCK_EX_NB);
+        return true;
+      } catch (LastErrorException e) {
+        if (e.getErrorCode() == EAGAIN) {
+          return false;
+        }
+        if (e.getErrorCode() != EINTR) {
+          throw new IOException("flock: " + e.getMessage(), e);
+        }
+      }
+    }
   }
 
   void close() {
@@ -127,6 +151,8 @@ final class NativeFile {
   private static native int close(int fd) throws LastErrorException;
 
   private static native long lseek(int fd, long offset, int whence) throws LastErrorException;
+
+  private static native int flock(int fd, int operation) throws LastErrorException;
 
   private static native int fallocate(int fd, int mode, long offset, long length)
       throws LastErrorException;

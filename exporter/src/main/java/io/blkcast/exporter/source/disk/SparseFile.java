@@ -68,6 +68,15 @@ final class SparseFile implements AutoCloseable {
     }
   }
 
+  /**
+   * Keeps the file for this one until it is closed, where that is possible here.
+   *
+   * @return false where another has it
+   */
+  boolean lock() throws IOException {
+    return linux.isEmpty() || linux.get().lock();
+  }
+
   long size() throws IOException {
     return channel.size();
   }

@@ -80,19 +80,26 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   /**
    * Opens the image, making it where missing, and takes up tracking where it was left.
    *
-   * @throws IOException when a file cannot be opened, another process has the disk open, or the
-   *     image is larger than the configured capacity
+   * @throws IOException when a file cannot be opened, another disk has the image or the state file,
+   *     be it of this process or another, or the image is larger than the configured capacity
    */
   public static TrackedDisk open(DiskOptions options) throws IOException {
     return open(options, Clock.systemUTC(), bootId());
   }
 
   static TrackedDisk open(DiskOptions options, Clock clock, UUID session) throws IOException {
-    long mark = Files.exists(options.image()) ? imageMark(options.image()) : 0;
     SparseFile image = SparseFile.open(options.image());
     try {
+      // What is written by way of another disk would not be marked in the map of this one.
+      if (!image.lock()) {
+        throw new IOException(
+            options.image()
+                + " is in use by another volume or exporter; stop that one, or give "
+                + options.volume()
+                + " an image of its own");
+      }
       TrackedDisk disk = new TrackedDisk(options, clock, session, image);
-      disk.openTracking(mark);
+      disk.openTracking(imageMark(options.image()));
       return disk;
     } catch (IOException | RuntimeException e) {
       image.close();
@@ -270,10 +277,12 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
       closed = true;
       Tracking map = tracking;
       tracking = null;
-      image.force();
-      image.close();
-      if (map != null) {
-        map.close(imageMark(options.image()));
+      // The image goes last: nobody else writes to it before its mark is saved.
+      try (image) {
+        image.force();
+        if (map != null) {
+          map.close(imageMark(options.image()));
+        }
       }
     } finally {
       gate.open();

@@ -309,6 +309,24 @@ class TrackedDiskTest {
   }
 
   @Test
+  void oneDiskAtATimeHasTheImageByWhateverName() throws Exception {
+    Path link = directory.resolve("link.img");
+    Files.createSymbolicLink(link, options.image());
+    DiskOptions second = DiskOptions.of("second", link, 8 * MIB);
+    try (TrackedDisk disk = TrackedDisk.open(options, Clock.systemUTC(), BOOT)) {
+      assertThatThrownBy(() -> TrackedDisk.open(second, Clock.systemUTC(), BOOT))
+          .hasMessageContaining("link.img is in use by another volume or exporter");
+      Thread.currentThread().interrupt();
+      disk.read(0, ByteBuffer.allocateDirect(512));
+      assertThat(Thread.interrupted()).isTrue();
+      assertThatThrownBy(() -> TrackedDisk.open(second, Clock.systemUTC(), BOOT))
+          .as("whatever was closed meanwhile")
+          .hasMessageContaining("in use");
+    }
+    TrackedDisk.open(second, Clock.systemUTC(), BOOT).close();
+  }
+
+  @Test
   void tellsOfChangesOverTheThresholdOncePerTakeAndOfTheWatermark() throws Exception {
     options = options.withEvents(0.5, 3 * 65536).withStorage(options.storage(), 4 * MIB);
     TrackedDisk disk = TrackedDisk.open(options, Clock.systemUTC(), BOOT);
