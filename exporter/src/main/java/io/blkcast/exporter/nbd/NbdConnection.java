@@ -17,6 +17,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,7 +39,7 @@ final class NbdConnection {
   private final NetSocketInternal socket;
   private final ChannelHandlerContext netty;
   private final NbdOptions options;
-  private final Executor workers;
+  private final Function<BlockStore, Executor> workers;
   private final ByteBufAllocator allocator;
   private final MemoryLimit limit;
   private final Reception reception = new Reception();
@@ -67,7 +68,7 @@ final class NbdConnection {
       NetSocketInternal socket,
       Map<String, BlockStore> exports,
       NbdOptions options,
-      Executor workers,
+      Function<BlockStore, Executor> workers,
       ByteBufAllocator allocator,
       MemoryLimit limit) {
     this.socket = socket;
@@ -157,7 +158,8 @@ final class NbdConnection {
     LOG.info("NBD client {} uses export '{}'", peer(), agreement.name());
     RequestDecoder decoder = new RequestDecoder(allocator, this::admit);
     Command command = new Command(agreement, allocator);
-    WorkQueue queue = new WorkQueue(workers, options.workers(), this::serve);
+    WorkQueue queue =
+        new WorkQueue(workers.apply(agreement.store()), options.workers(), this::serve);
     transmission = new Transmission(agreement, decoder, command, queue);
     reception.receiveFor(decoder);
     long period = options.stallLimit().toMillis();

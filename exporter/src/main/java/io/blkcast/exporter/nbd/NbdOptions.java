@@ -5,7 +5,7 @@ import java.time.Duration;
 /**
  * Limits of an NBD server.
  *
- * @param workers threads that do the exports' blocking work, at least 1
+ * @param workers threads that do the blocking work of one export, at least 1
  * @param maxConnections clients at once; more are turned away as they come
  * @param maxBytesInFlight bytes of requests and replies held in memory for one connection, at least
  *     64 KiB; beyond it its socket is not read. A single larger request (32 MiB at most) is served

@@ -16,10 +16,12 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +29,8 @@ import org.slf4j.LoggerFactory;
  * Serves block stores over the NBD protocol, on TCP and Unix sockets.
  *
  * <p>Sockets belong to Vert.x's event loops. What blocks, that is every call of a store, runs on
- * the server's own workers, named {@code blkcast-nbd-worker-}<i>n</i>.
+ * workers of that store alone, named {@code blkcast-nbd-worker-}<i>n</i>: one whose calls hang
+ * keeps no other from being served.
  */
 public final class NbdServer {
 
@@ -44,7 +47,8 @@ public final class NbdServer {
 
   private final Vertx vertx;
   private final NbdOptions options;
-  private final ThreadPoolExecutor workers;
+  private final Map<BlockStore, ThreadPoolExecutor> workers = new ConcurrentHashMap<>();
+  private final AtomicInteger threads = new AtomicInteger();
   private final Map<String, BlockStore> exports = new ConcurrentHashMap<>();
   private final Set<NbdConnection> connections = ConcurrentHashMap.newKeySet();
   private final Queue<NetServer> listeners = new ConcurrentLinkedQueue<>();
@@ -55,8 +59,10 @@ public final class NbdServer {
     this.vertx = vertx;
     this.options = options;
     this.limit = new MemoryLimit(options.sharedBytesInFlight());
-    AtomicInteger count = new AtomicInteger();
-    this.workers =
+  }
+
+  private ThreadPoolExecutor newWorkers() {
+    ThreadPoolExecutor pool =
         new ThreadPoolExecutor(
             options.workers(),
             options.workers(),
@@ -64,16 +70,28 @@ public final class NbdServer {
             TimeUnit.SECONDS,
             new LinkedBlockingQueue<>(),
             work -> {
-              Thread thread = new Thread(work, "blkcast-nbd-worker-" + count.getAndIncrement());
+              Thread thread = new Thread(work, "blkcast-nbd-worker-" + threads.getAndIncrement());
               thread.setDaemon(true);
               return thread;
             });
-    workers.allowCoreThreadTimeOut(true);
+    pool.allowCoreThreadTimeOut(true);
+    return pool;
+  }
+
+  private Executor workersOf(BlockStore store) {
+    return workers.computeIfAbsent(store, ignored -> newWorkers());
   }
 
   /** Offers the store under the name from now on; the empty name is the default export. */
   public void export(String name, BlockStore store) {
-    exports.put(name, store);
+    letWorkersGo(exports.put(name, store));
+  }
+
+  private void letWorkersGo(@Nullable BlockStore store) {
+    if (store != null && !exports.containsValue(store)) {
+      // They end when they are idle.
+      workers.remove(store);
+    }
   }
 
   /**
@@ -83,6 +101,7 @@ public final class NbdServer {
    */
   public Future<Void> withdraw(String name) {
     BlockStore store = exports.remove(name);
+    letWorkersGo(store);
     List<Future<Void>> ends = new ArrayList<>();
     for (NbdConnection connection : connections) {
       if (connection.store().filter(used -> used == store).isPresent()) {
@@ -136,7 +155,7 @@ public final class NbdServer {
               return Future.join(stops);
             })
         .<Void>mapEmpty()
-        .onComplete(ignored -> workers.shutdown());
+        .onComplete(ignored -> workers.values().forEach(ThreadPoolExecutor::shutdown));
   }
 
   private void connected(NetSocket socket) {
@@ -149,7 +168,8 @@ public final class NbdServer {
       return;
     }
     NbdConnection connection =
-        new NbdConnection((NetSocketInternal) socket, exports, options, workers, ALLOCATOR, limit);
+        new NbdConnection(
+            (NetSocketInternal) socket, exports, options, this::workersOf, ALLOCATOR, limit);
     connections.add(connection);
     connection.ended().onComplete(ignored -> connections.remove(connection));
     connection.start();

@@ -1,0 +1,72 @@
+package io.blkcast.exporter.nbd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vertx.core.Vertx;
+import io.vertx.core.net.SocketAddress;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** The server among clients and stores that do not do their part. */
+class NbdServerTest {
+
+  private static final int MIB = 1 << 20;
+
+  private final Vertx vertx = Vertx.vertx();
+  private final CountDownLatch goesOn = new CountDownLatch(1);
+  private NbdServer server;
+
+  @AfterEach
+  void close() {
+    goesOn.countDown();
+    server.close().await();
+    vertx.close().await();
+  }
+
+  private SocketAddress serve(Duration stallLimit) {
+    server = new NbdServer(vertx, new NbdOptions(2, 4, 16 * MIB, 40 * MIB, stallLimit));
+    server.export("disk", new MemoryStore(MIB));
+    return server.listen(SocketAddress.inetSocketAddress(0, "127.0.0.1")).await();
+  }
+
+  /** A store whose reads wait. */
+  private BlockStore hanging(CountDownLatch hangs) {
+    return new MemoryStore(MIB) {
+      @Override
+      public void read(long offset, ByteBuffer dst) {
+        hangs.countDown();
+        try {
+          goesOn.await(60, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+          throw new IllegalStateException(e);
+        }
+        super.read(offset, dst);
+      }
+    };
+  }
+
+  @Test
+  void anExportThatHangsKeepsNoOtherFromBeingServed() throws Exception {
+    SocketAddress address = serve(Duration.ofSeconds(30));
+    CountDownLatch hangs = new CountDownLatch(2);
+    server.export("hangs", hanging(hangs));
+    try (RawClient stuck = new RawClient(address).use("hangs");
+        RawClient other = new RawClient(address).use("disk")) {
+      for (int i = 0; i < 64; i++) {
+        stuck.read(i, 0, 512);
+      }
+      assertThat(hangs.await(60, TimeUnit.SECONDS)).as("all its workers wait").isTrue();
+      other.read(7, 0, 512);
+      assertThat(other.reply(512)).isEqualTo(7);
+      assertThat(goesOn.getCount()).isEqualTo(1);
+      goesOn.countDown();
+      for (int i = 0; i < 64; i++) {
+        stuck.reply(512);
+      }
+    }
+  }
+}
