@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -29,8 +30,8 @@ import org.slf4j.LoggerFactory;
  * <p>Netty's own buffers are used below Vert.x's, which would copy each one to the heap. What is in
  * flight is bounded, for this connection and over all: a request is admitted before memory is taken
  * for it, and counts until its reply has gone to the kernel; while none is admitted the socket is
- * not read. A client that stops in the middle of a payload is dropped after a while, for others may
- * wait for the memory that it holds.
+ * not read. A client that stops in the middle of a payload, or does not take its replies, is
+ * dropped after a while, for others may wait for the memory that it holds.
  */
 final class NbdConnection {
 
@@ -56,6 +57,10 @@ final class NbdConnection {
   private boolean waitingForMemory;
   private long receivedBytes;
   private long receivedBefore;
+  private long sentRequests;
+  private long sentBefore;
+  private @Nullable Object nextBefore;
+  private long progressBefore;
   private int requestsInFlight;
   private boolean ending;
 
@@ -173,9 +178,30 @@ final class NbdConnection {
   private void endIfStalled(RequestDecoder decoder) {
     if (decoder.isReceiving() && receivedBytes == receivedBefore) {
       LOG.warn("NBD client {} stopped in the middle of a write; closing", peer());
-      socket.close();
+      netty.close();
     }
     receivedBefore = receivedBytes;
+    if (takesNothing()) {
+      LOG.warn("NBD client {} does not take its replies; closing", peer());
+      netty.close();
+    }
+  }
+
+  /** Whether nothing has gone to the kernel since the last call, of replies that were left then. */
+  private boolean takesNothing() {
+    ChannelOutboundBuffer buffer = netty.channel().unsafe().outboundBuffer();
+    Object next = buffer == null ? null : buffer.current();
+    long progress = buffer == null ? 0 : buffer.currentProgress();
+    // The same buffer may be another reply, but then that before it was sent.
+    boolean nothing =
+        next != null
+            && next == nextBefore
+            && progress == progressBefore
+            && sentRequests == sentBefore;
+    nextBefore = next;
+    progressBefore = progress;
+    sentBefore = sentRequests;
+    return nothing;
   }
 
   private boolean admit(Request request) {
@@ -290,6 +316,7 @@ final class NbdConnection {
   private void sent(long bytes, int requests) {
     bytesInFlight -= bytes;
     requestsInFlight -= requests;
+    sentRequests += requests;
     giveBackShared();
     resume();
     endWhenIdle();
@@ -321,6 +348,9 @@ final class NbdConnection {
       // What may be left is of a request that did not come in whole.
       bytesInFlight = 0;
       giveBackShared();
+      if (stallCheck != null) {
+        stallCheck.cancel(false);
+      }
       socket.close();
       ended.tryComplete();
     }
@@ -337,9 +367,6 @@ final class NbdConnection {
     }
     if (transmission != null) {
       transmission.decoder.close();
-    }
-    if (stallCheck != null) {
-      stallCheck.cancel(false);
     }
   }
 

@@ -13,8 +13,8 @@ import java.time.Duration;
  * @param sharedBytesInFlight the same over all connections, at least 64 KiB more than 32 MiB;
  *     {@value #OWN_BYTES} bytes of each connection do not count, so that none waits for others with
  *     a small request
- * @param stallLimit a client that sends nothing for twice as long in the middle of a payload is
- *     dropped
+ * @param stallLimit a client that sends nothing for twice as long in the middle of a payload, or
+ *     takes nothing of its replies, is dropped
  */
 public record NbdOptions(
     int workers,

@@ -56,7 +56,7 @@ class NbdServerIT {
     source = new DiskSource(List.of(disk));
     source.track("disk");
     // So little memory that admission is refused and asked for again all the time.
-    server = new NbdServer(vertx, new NbdOptions(4, 16, 300_000, 34 << 20, Duration.ofSeconds(1)));
+    server = new NbdServer(vertx, new NbdOptions(4, 16, 300_000, 34 << 20, Duration.ofSeconds(3)));
     server.export("disk", disk);
     server.export("", disk);
     Path socket = directory.resolve("socket");

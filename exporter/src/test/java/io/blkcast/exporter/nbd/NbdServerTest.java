@@ -1,6 +1,7 @@
 package io.blkcast.exporter.nbd;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vertx.core.Vertx;
 import io.vertx.core.net.SocketAddress;
@@ -66,6 +67,47 @@ class NbdServerTest {
       goesOn.countDown();
       for (int i = 0; i < 64; i++) {
         stuck.reply(512);
+      }
+    }
+  }
+
+  @Test
+  void aClientThatDoesNotTakeItsRepliesIsDropped() throws Exception {
+    SocketAddress address = serve(Duration.ofMillis(200));
+    try (RawClient stalled = new RawClient(address).use("disk")) {
+      for (int i = 0; i < 64; i++) {
+        stalled.read(i, 0, MIB);
+      }
+      await().atMost(60, TimeUnit.SECONDS).until(() -> server.connections() == 0);
+    }
+  }
+
+  @Test
+  void aClientThatDoesNotTakeItsRepliesDoesNotHoldUpTheEndOfTheServer() throws Exception {
+    SocketAddress address = serve(Duration.ofMillis(200));
+    try (RawClient stalled = new RawClient(address).use("disk")) {
+      for (int i = 0; i < 64; i++) {
+        stalled.read(i, 0, MIB);
+      }
+      assertThat(stalled.in.readInt()).isEqualTo(Nbd.SIMPLE_REPLY_MAGIC);
+      server.close().await(60, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void aClientThatWaitsForTheStoreIsNotDropped() throws Exception {
+    SocketAddress address = serve(Duration.ofMillis(100));
+    CountDownLatch hangs = new CountDownLatch(2);
+    server.export("hangs", hanging(hangs));
+    try (RawClient waiting = new RawClient(address).use("hangs")) {
+      for (int i = 0; i < 8; i++) {
+        waiting.read(i, 0, 512);
+      }
+      hangs.await();
+      Thread.sleep(1000);
+      goesOn.countDown();
+      for (int i = 0; i < 8; i++) {
+        waiting.reply(512);
       }
     }
   }
