@@ -4,8 +4,11 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.socket.nio.NioChannelOption;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -19,6 +22,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +41,12 @@ final class NbdConnection {
 
   private static final Logger LOG = LoggerFactory.getLogger(NbdConnection.class);
 
+  private static final ChannelOption<Integer> KEEP_IDLE =
+      NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPIDLE);
+  private static final ChannelOption<Integer> KEEP_INTERVAL =
+      NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPINTERVAL);
+  private static final int KEEP_SECONDS = 30;
+
   private final NetSocketInternal socket;
   private final ChannelHandlerContext netty;
   private final NbdOptions options;
@@ -51,6 +61,7 @@ final class NbdConnection {
   private final Promise<Void> ended = Promise.promise();
   private @Nullable ByteBuf negotiated;
   private @Nullable Transmission transmission;
+  private @Nullable ScheduledFuture<?> negotiationLimit;
   private @Nullable ScheduledFuture<?> stallCheck;
   private long bytesInFlight;
   private long sharedBytes;
@@ -88,7 +99,12 @@ final class NbdConnection {
   /** Begins, on the socket's event loop. */
   void start() {
     // The client speaks second: nothing was read yet, and so no other way of reading is settled.
-    netty.channel().config().setRecvByteBufAllocator(reception);
+    ChannelConfig config = netty.channel().config();
+    config.setRecvByteBufAllocator(reception);
+    // A client whose machine has died says nothing, and would keep its place for two hours. Vert.x
+    // sets these for native transports only; where they are unknown, nothing happens.
+    config.setOption(KEEP_IDLE, KEEP_SECONDS);
+    config.setOption(KEEP_INTERVAL, KEEP_SECONDS);
     negotiated = allocator.buffer();
     socket.messageHandler(this::received);
     socket.exceptionHandler(e -> LOG.debug("{}: {}", peer(), e.toString()));
@@ -96,6 +112,18 @@ final class NbdConnection {
     ByteBuf greeting = allocator.buffer();
     Negotiation.greet(greeting);
     netty.writeAndFlush(greeting);
+    negotiationLimit =
+        netty
+            .executor()
+            .schedule(
+                this::endIfNegotiating, 2 * options.stallLimit().toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private void endIfNegotiating() {
+    if (transmission == null && !ending) {
+      LOG.warn("NBD client {} has not come to use an export in time; closing", peer());
+      netty.close();
+    }
   }
 
   /** Completes when the client is gone and nothing of it is in memory or under way. */
@@ -348,6 +376,9 @@ final class NbdConnection {
       // What may be left is of a request that did not come in whole.
       bytesInFlight = 0;
       giveBackShared();
+      if (negotiationLimit != null) {
+        negotiationLimit.cancel(false);
+      }
       if (stallCheck != null) {
         stallCheck.cancel(false);
       }

@@ -14,7 +14,7 @@ import java.time.Duration;
  *     {@value #OWN_BYTES} bytes of each connection do not count, so that none waits for others with
  *     a small request
  * @param stallLimit a client that sends nothing for twice as long in the middle of a payload, or
- *     takes nothing of its replies, is dropped
+ *     takes nothing of its replies, or has not chosen an export after it, is dropped
  */
 public record NbdOptions(
     int workers,

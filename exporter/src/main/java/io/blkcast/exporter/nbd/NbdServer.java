@@ -126,7 +126,7 @@ public final class NbdServer {
   public Future<SocketAddress> listen(SocketAddress address) {
     NetServerOptions net = new NetServerOptions().setReceiveBufferSize(RECEIVE_BYTES);
     if (address.isInetSocket()) {
-      net.setTcpNoDelay(true);
+      net.setTcpNoDelay(true).setTcpKeepAlive(true);
     }
     NetServer server = vertx.createNetServer(net).connectHandler(this::connected);
     listeners.add(server);

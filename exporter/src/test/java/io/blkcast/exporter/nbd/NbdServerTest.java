@@ -5,8 +5,11 @@ import static org.awaitility.Awaitility.await;
 
 import io.vertx.core.Vertx;
 import io.vertx.core.net.SocketAddress;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -16,6 +19,7 @@ import org.junit.jupiter.api.Test;
 class NbdServerTest {
 
   private static final int MIB = 1 << 20;
+  private static final int CONNECTIONS = 4;
 
   private final Vertx vertx = Vertx.vertx();
   private final CountDownLatch goesOn = new CountDownLatch(1);
@@ -29,7 +33,7 @@ class NbdServerTest {
   }
 
   private SocketAddress serve(Duration stallLimit) {
-    server = new NbdServer(vertx, new NbdOptions(2, 4, 16 * MIB, 40 * MIB, stallLimit));
+    server = new NbdServer(vertx, new NbdOptions(2, CONNECTIONS, 16 * MIB, 40 * MIB, stallLimit));
     server.export("disk", new MemoryStore(MIB));
     return server.listen(SocketAddress.inetSocketAddress(0, "127.0.0.1")).await();
   }
@@ -72,8 +76,31 @@ class NbdServerTest {
   }
 
   @Test
+  void clientsThatSayNothingGiveTheirPlacesToOthers() throws Exception {
+    SocketAddress address = serve(Duration.ofSeconds(2));
+    List<RawClient> silent = new ArrayList<>();
+    try {
+      for (int i = 0; i < CONNECTIONS; i++) {
+        silent.add(new RawClient(address));
+      }
+      await().atMost(60, TimeUnit.SECONDS).ignoreExceptions().until(() -> isServed(address));
+    } finally {
+      for (RawClient client : silent) {
+        client.close();
+      }
+    }
+  }
+
+  private static boolean isServed(SocketAddress address) throws IOException {
+    try (RawClient client = new RawClient(address).use("disk")) {
+      client.read(1, 0, 512);
+      return client.reply(512) == 1;
+    }
+  }
+
+  @Test
   void aClientThatDoesNotTakeItsRepliesIsDropped() throws Exception {
-    SocketAddress address = serve(Duration.ofMillis(200));
+    SocketAddress address = serve(Duration.ofSeconds(2));
     try (RawClient stalled = new RawClient(address).use("disk")) {
       for (int i = 0; i < 64; i++) {
         stalled.read(i, 0, MIB);
@@ -84,7 +111,7 @@ class NbdServerTest {
 
   @Test
   void aClientThatDoesNotTakeItsRepliesDoesNotHoldUpTheEndOfTheServer() throws Exception {
-    SocketAddress address = serve(Duration.ofMillis(200));
+    SocketAddress address = serve(Duration.ofSeconds(2));
     try (RawClient stalled = new RawClient(address).use("disk")) {
       for (int i = 0; i < 64; i++) {
         stalled.read(i, 0, MIB);
@@ -96,7 +123,7 @@ class NbdServerTest {
 
   @Test
   void aClientThatWaitsForTheStoreIsNotDropped() throws Exception {
-    SocketAddress address = serve(Duration.ofMillis(100));
+    SocketAddress address = serve(Duration.ofSeconds(2));
     CountDownLatch hangs = new CountDownLatch(2);
     server.export("hangs", hanging(hangs));
     try (RawClient waiting = new RawClient(address).use("hangs")) {
@@ -104,7 +131,7 @@ class NbdServerTest {
         waiting.read(i, 0, 512);
       }
       hangs.await();
-      Thread.sleep(1000);
+      Thread.sleep(6_000);
       goesOn.countDown();
       for (int i = 0; i < 8; i++) {
         waiting.reply(512);
