@@ -16,7 +16,9 @@ final class Command {
   private static final int HOLE_WORTH = 32 << 10;
 
   /** Most runs in a block status reply; the client asks on from there. */
-  private static final int MAX_RUNS = 4096;
+  static final int MAX_RUNS = 4096;
+
+  static final int RUN_BYTES = 8;
 
   /** What Java makes of ENOSPC on Linux; it tells no number. */
   private static final String DISK_FULL = "No space left on device";

@@ -175,7 +175,17 @@ final class NbdConnection {
       out.release();
       throw e;
     }
-    netty.writeAndFlush(out);
+    // No more is read than the client takes the answers of.
+    ChannelConfig config = netty.channel().config();
+    config.setAutoRead(false);
+    netty
+        .writeAndFlush(out)
+        .addListener(
+            ignored -> {
+              if (transmission == null) {
+                config.setAutoRead(true);
+              }
+            });
     in.discardSomeReadBytes();
     if (next == Negotiation.Next.CLOSE) {
       endNow();

@@ -22,9 +22,13 @@ record Request(int flags, int type, long cookie, long offset, long length, ByteB
     return (flags & flag) != 0;
   }
 
-  /** Bytes of memory that serving this takes. */
+  /** Bytes of memory that serving this takes at most: for the payload, or for the reply. */
   long cost() {
-    boolean carriesData = type == Nbd.CMD_READ || type == Nbd.CMD_WRITE;
-    return 64 + (carriesData ? Math.min(length, Nbd.MAX_PAYLOAD) : 0);
+    return 64
+        + switch (type) {
+          case Nbd.CMD_READ, Nbd.CMD_WRITE -> Math.min(length, Nbd.MAX_PAYLOAD);
+          case Nbd.CMD_BLOCK_STATUS -> Command.MAX_RUNS * (long) Command.RUN_BYTES;
+          default -> 0;
+        };
   }
 }

@@ -112,6 +112,18 @@ class CommandTest {
   }
 
   @Test
+  void aRequestCountsForItsReply() {
+    MemoryStore scattered = new MemoryStore(40 << 20);
+    for (int at = 0; at < scattered.content.length; at += 8192) {
+      scattered.content[at] = 1;
+    }
+    Request status = request(Nbd.CMD_BLOCK_STATUS, 0, 0, scattered.size());
+    ByteBuf reply = command(scattered, true).serve(status);
+    assertThat(reply.readableBytes()).isBetween(32 << 10, (int) status.cost());
+    reply.release();
+  }
+
+  @Test
   void trimsAndZeroes() {
     Arrays.fill(store.content, (byte) 9);
     assertThat(simpleError(simple.serve(request(Nbd.CMD_TRIM, 0, 0, 10)))).isZero();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.net.SocketAddress;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -95,6 +97,39 @@ class NbdServerTest {
     try (RawClient client = new RawClient(address).use("disk")) {
       client.read(1, 0, 512);
       return client.reply(512) == 1;
+    }
+  }
+
+  @Test
+  void aClientThatDoesNotTakeAnswersIsNotListenedTo() throws Exception {
+    SocketAddress address = serve(Duration.ofSeconds(60));
+    int most = 16 * MIB;
+    AtomicInteger sent = new AtomicInteger();
+    try (RawClient client = new RawClient(address)) {
+      Buffer list = Buffer.buffer();
+      while (list.length() < 16 << 10) {
+        list.appendLong(Nbd.OPTION_MAGIC).appendInt(Nbd.OPT_LIST).appendInt(0);
+      }
+      Thread asking =
+          new Thread(
+              () -> {
+                try {
+                  client.out.writeInt(Nbd.FLAG_FIXED_NEWSTYLE);
+                  while (sent.get() < most) {
+                    client.out.write(list.getBytes());
+                    sent.addAndGet(list.length());
+                  }
+                } catch (IOException e) {
+                  // The test is over.
+                }
+              });
+      asking.start();
+      int before;
+      do {
+        before = sent.get();
+        Thread.sleep(2_000);
+      } while (sent.get() > before);
+      assertThat(sent.get()).isPositive().isLessThan(most);
     }
   }
 
