@@ -52,11 +52,6 @@ final class RangeSet {
     return true;
   }
 
-  /** Whether all of the range is in the set. */
-  boolean covers(long start, long end) {
-    return coveredUntil(start) >= end;
-  }
-
   /** Whether any byte of the range is in the set. */
   boolean overlaps(long start, long end) {
     Map.Entry<Long, Long> last = endByStart.lowerEntry(end);
@@ -73,9 +68,5 @@ final class RangeSet {
   long coveredFrom(long offset) {
     Map.Entry<Long, Long> entry = endByStart.lowerEntry(offset);
     return entry == null || entry.getValue() < offset ? offset : entry.getKey();
-  }
-
-  boolean isEmpty() {
-    return endByStart.isEmpty();
   }
 }

@@ -236,6 +236,8 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
    * Grows the volume; its history is lost. A snapshot that is held keeps the size it has.
    *
    * @param newCapacity bytes, a multiple of 512, not less than now
+   * @throws IOException when the image could not be grown; or it was, and is not tracked any more,
+   *     because the new map could not be made
    */
   public void grow(long newCapacity) throws IOException {
     long before = capacity;
@@ -252,8 +254,11 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     try {
       image.resize(newCapacity);
       capacity = newCapacity;
-      if (tracking != null) {
-        tracking.discard(options.state());
+      Tracking map = tracking;
+      if (map != null) {
+        // Should no new map be had, the volume is not tracked: the old one is too small.
+        tracking = null;
+        map.discard(options.state());
         tracking = Tracking.begin(options.state(), newCapacity, options.minBlockSize(), session);
       }
     } finally {
@@ -345,7 +350,6 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     inSnapshot.set(false);
   }
 
-  /** Everything of a take that can fail, for a disk that is claimed. */
   /** Doubles the limit of the next storage, as far as it may grow; empty where it may not. */
   OptionalLong moreRoom() {
     long before = storageLimit.get();
@@ -354,6 +358,11 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     return after > before ? OptionalLong.of(after) : OptionalLong.empty();
   }
 
+  /**
+   * What of a take is done while writes go on, for a disk that is claimed: makes the storage.
+   *
+   * @throws SourceException {@code GONE} where the image has vanished, {@code NO_SPACE}
+   */
   DifferenceStorage prepareTake() throws SourceException {
     if (!Files.exists(options.image())) {
       tell(new SourceEvent.Removed(volume(), clock.instant()));

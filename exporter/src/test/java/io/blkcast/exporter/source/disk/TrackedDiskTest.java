@@ -300,6 +300,25 @@ class TrackedDiskTest {
   }
 
   @Test
+  void aVolumeThatGrowsAndGetsNoMapIsWrittenToAndTrackedAnew() throws Exception {
+    Path state = Files.createDirectory(directory.resolve("state"));
+    options = options.withState(state.resolve("disk.cbt"));
+    TrackedDisk disk = TrackedDisk.open(options, Clock.systemUTC(), BOOT);
+    try (DiskSource source = new DiskSource(List.of(disk))) {
+      source.track("disk");
+      Files.delete(options.state());
+      Files.delete(state);
+      assertThatThrownBy(() -> disk.grow(9 * MIB)).isInstanceOf(IOException.class);
+      disk.write(8 * MIB, data(MIB, 1));
+      assertThatThrownBy(() -> source.take(List.of("disk"))).hasMessageContaining("not tracked");
+      Files.createDirectory(state);
+      source.track("disk");
+      assertThat(source.info("disk").capacityBytes()).isEqualTo(9 * MIB);
+      source.take(List.of("disk")).close();
+    }
+  }
+
+  @Test
   void oneProcessAtATimeHasTheDisk() throws Exception {
     track(BOOT);
     try (DiskSource source = open(BOOT)) {
