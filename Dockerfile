@@ -12,7 +12,7 @@ COPY . .
 RUN mvn -B -ntp -q -Pimage -Dmaven.test.skip -pl exporter,consumers/replicator -am package
 # What the applications need of the JDK, and nothing else.
 RUN jlink --output /out/jre/opt/blkcast/jre --strip-debug --no-man-pages --no-header-files --compress=1 --add-modules \
-java.base,java.logging,java.management,java.naming,java.net.http,java.security.jgss,java.security.sasl,java.sql,java.xml,jdk.crypto.ec,jdk.management,jdk.security.jgss,jdk.unsupported
+java.base,java.logging,java.management,java.naming,java.net.http,java.security.jgss,java.security.sasl,java.sql,java.xml,jdk.crypto.ec,jdk.management,jdk.net,jdk.security.jgss,jdk.unsupported
 # Commands, jars and bills of materials; all files of one time, so that the layers depend on nothing else.
 RUN app() { \
     out=/out/$1/opt/blkcast && mkdir -p $out/bin /out/$1/var/lib/blkcast /out/$1/usr/local/bin \
