@@ -44,17 +44,20 @@ final class Manifests {
             .setChainDigest(ByteBuffer.allocate(0))
             .setSnapshotTakenAt(Instant.EPOCH)
             .setCommittedAt(Instant.EPOCH)
-            .setSource(
-                Source.newBuilder()
-                    .setType("disk")
-                    .setHost("test")
-                    .setBootId("")
-                    .setTrackingId(new UUID(0, 1))
-                    .setGeneration(new UUID(0, 2))
-                    .setBaseChangesNumber(0)
-                    .setChangesNumber(1)
-                    .build())
+            .setSource(source())
             .build());
+  }
+
+  static Source source() {
+    return Source.newBuilder()
+        .setType("disk")
+        .setHost("test")
+        .setBootId("")
+        .setTrackingId(new UUID(0, 1))
+        .setGeneration(new UUID(0, 2))
+        .setBaseChangesNumber(0)
+        .setChangesNumber(1)
+        .build();
   }
 
   /** The BASELINE with the chain digest that it should have. */

@@ -12,7 +12,6 @@ import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.schema.IncrementStarted;
 import io.blkcast.schema.PartitionRange;
-import io.blkcast.schema.Source;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -103,7 +102,7 @@ final class TestExporter implements AutoCloseable {
               .setBlockSizeBytes(BLOCK)
               .setChangedBytes(0)
               .setSnapshotTakenAt(Instant.now())
-              .setSource(source())
+              .setSource(Manifests.source())
               .build());
     }
 
@@ -177,7 +176,7 @@ final class TestExporter implements AutoCloseable {
               .setChainDigest(ByteBuffer.allocate(0))
               .setSnapshotTakenAt(Instant.now())
               .setCommittedAt(Instant.now())
-              .setSource(source())
+              .setSource(Manifests.source())
               .build();
       return seal(manifest, parent);
     }
@@ -280,18 +279,6 @@ final class TestExporter implements AutoCloseable {
     } catch (java.security.NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  private static Source source() {
-    return Source.newBuilder()
-        .setType("disk")
-        .setHost("test")
-        .setBootId("")
-        .setTrackingId(new UUID(0, 1))
-        .setGeneration(new UUID(0, 2))
-        .setBaseChangesNumber(0)
-        .setChangesNumber(1)
-        .build();
   }
 
   @Override
