@@ -194,6 +194,7 @@ class DigestsTest {
     out.number(source.getBaseEpoch());
     out.number(1);
     out.number(source.getEpoch());
+    out.optional(Optional.ofNullable(source.getIncarnation()));
     return out.bytes.toByteArray();
   }
 

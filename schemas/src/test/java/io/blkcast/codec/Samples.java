@@ -50,6 +50,7 @@ final class Samples {
         .setChangesNumber(255)
         .setBaseEpoch(70_000L)
         .setEpoch(70_001L)
+        .setIncarnation(UUID.fromString("cccccccc-bbbb-4ccc-8ddd-eeeeeeeeeeee"))
         .build();
   }
 

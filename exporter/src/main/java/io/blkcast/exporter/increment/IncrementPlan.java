@@ -116,7 +116,8 @@ record IncrementPlan(
         source.getTrackingId(),
         source.getGeneration(),
         source.getChangesNumber(),
-        epoch == null ? OptionalLong.empty() : OptionalLong.of(epoch));
+        epoch == null ? OptionalLong.empty() : OptionalLong.of(epoch),
+        Optional.ofNullable(source.getIncarnation()));
   }
 
   /** The image's place in the change tracker's own terms, as records carry it. */
@@ -133,6 +134,7 @@ record IncrementPlan(
         .setChangesNumber(now.changesNumber())
         .setBaseEpoch(base.map(Source::getEpoch).orElse(null))
         .setEpoch(now.epoch().isPresent() ? (Long) now.epoch().getAsLong() : null)
+        .setIncarnation(now.incarnation().orElse(null))
         .build();
   }
 }

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.source;
 
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
 
@@ -24,6 +25,18 @@ public record TrackingInfo(long capacityBytes, int blockSize, Position position)
    * @param generation new one: older changes numbers mean nothing
    * @param changesNumber number that the take closed, 1..255; 0 before the first
    * @param epoch takes since tracking began, where the source has epochs
+   * @param incarnation of the saved state: new at every open; empty where the source saves none
    */
-  public record Position(UUID trackingId, UUID generation, int changesNumber, OptionalLong epoch) {}
+  public record Position(
+      UUID trackingId,
+      UUID generation,
+      int changesNumber,
+      OptionalLong epoch,
+      Optional<UUID> incarnation) {
+
+    /** A position of a source that saves no state. */
+    public Position(UUID trackingId, UUID generation, int changesNumber, OptionalLong epoch) {
+      this(trackingId, generation, changesNumber, epoch, Optional.empty());
+    }
+  }
 }
