@@ -5,6 +5,7 @@ import io.blkcast.client.FollowerConfig;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.SchemaRegistryClient;
 import io.blkcast.codec.TopicNames;
+import io.blkcast.config.Redactor;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -143,6 +144,6 @@ final class ConnectionOptions {
     if (command == null) {
       throw new IllegalStateException("picocli sets the command");
     }
-    return new ParameterException(command.commandLine(), message);
+    return new ParameterException(command.commandLine(), Redactor.text(message));
   }
 }

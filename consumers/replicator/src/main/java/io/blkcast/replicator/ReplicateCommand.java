@@ -6,6 +6,7 @@ import io.blkcast.client.Follower;
 import io.blkcast.client.FollowerConfig;
 import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
+import io.blkcast.config.Redactor;
 import io.blkcast.schema.IncrementCommitted;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -99,7 +100,9 @@ public final class ReplicateCommand implements Callable<Integer> {
       removeHook(hook);
       return 0;
     } catch (IncrementException e) {
-      spec.commandLine().getErr().println("blkcast replicate: " + e.getMessage());
+      spec.commandLine()
+          .getErr()
+          .println("blkcast replicate: " + Redactor.text(String.valueOf(e.getMessage())));
       return 1;
     }
   }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.blkcast.client.FollowerConfig;
 import io.blkcast.client.IncrementException;
 import io.blkcast.client.Position;
+import io.blkcast.config.Redactor;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,7 +74,9 @@ public final class VerifyCommand implements Callable<Integer> {
         case NOT_PROVABLE -> 3;
       };
     } catch (IncrementException e) {
-      spec.commandLine().getErr().println("blkcast verify: " + e.getMessage());
+      spec.commandLine()
+          .getErr()
+          .println("blkcast verify: " + Redactor.text(String.valueOf(e.getMessage())));
       return 1;
     }
   }

@@ -3,7 +3,7 @@ package io.blkcast.exporter.cli;
 import io.blkcast.access.Right;
 import io.blkcast.access.Role;
 import io.blkcast.codec.TopicNames;
-import io.blkcast.exporter.config.Redactor;
+import io.blkcast.config.Redactor;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Reader;

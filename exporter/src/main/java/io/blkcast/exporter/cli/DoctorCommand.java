@@ -1,6 +1,6 @@
 package io.blkcast.exporter.cli;
 
-import io.blkcast.exporter.config.Redactor;
+import io.blkcast.config.Redactor;
 import io.blkcast.exporter.doctor.Doctor;
 import io.blkcast.exporter.doctor.Finding;
 import io.blkcast.exporter.doctor.Finding.Verdict;

@@ -1,6 +1,6 @@
 package io.blkcast.exporter.cli;
 
-import io.blkcast.exporter.config.Redactor;
+import io.blkcast.config.Redactor;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 

@@ -1,6 +1,7 @@
 package io.blkcast.exporter.config;
 
 import io.blkcast.codec.ChunkContent;
+import io.blkcast.config.Redactor;
 import io.blkcast.exporter.config.ExporterConfig.LimitsConfig;
 import io.blkcast.exporter.config.ExporterConfig.NbdConfig;
 import io.blkcast.exporter.config.ExporterConfig.TopicsConfig;

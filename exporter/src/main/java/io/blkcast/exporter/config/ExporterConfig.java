@@ -1,5 +1,6 @@
 package io.blkcast.exporter.config;
 
+import io.blkcast.config.Redactor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.config;
 
+import io.blkcast.config.Redactor;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
