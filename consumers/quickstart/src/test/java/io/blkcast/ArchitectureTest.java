@@ -37,7 +37,11 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule the_tracked_disk_knows_source_and_nbd =
-      knowsOnly(EXPORTER + ".source.disk..", EXPORTER + ".source", EXPORTER + ".nbd..");
+      knowsOnly(
+          EXPORTER + ".source.disk..",
+          EXPORTER + ".source",
+          EXPORTER + ".nbd..",
+          "io.blkcast.config");
 
   @ArchTest
   static final ArchRule publish_knows_the_records =
@@ -61,7 +65,7 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule the_client_knows_the_records =
-      knowsOnly("io.blkcast.client..", ACCESS, CODEC, RECORDS);
+      knowsOnly("io.blkcast.client..", "io.blkcast.config", ACCESS, CODEC, RECORDS);
 
   @ArchTest
   static final ArchRule the_replicator_knows_the_client =

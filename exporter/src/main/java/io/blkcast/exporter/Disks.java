@@ -1,5 +1,6 @@
 package io.blkcast.exporter;
 
+import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.config.HostPort;
 import io.blkcast.exporter.config.VolumeConfig;
@@ -85,7 +86,7 @@ final class Disks {
     for (Path file : List.of(volume.path(), storage)) {
       Path directory = file.toAbsolutePath().getParent();
       if (directory != null) {
-        Files.createDirectories(directory);
+        OwnFiles.createDirectories(directory);
       }
     }
     long limit = volume.differenceStorage().limitBytes().orElse(STORAGE_LIMIT);

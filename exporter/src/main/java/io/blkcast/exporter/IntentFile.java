@@ -1,10 +1,12 @@
 package io.blkcast.exporter;
 
 import io.blkcast.config.FileReplacement;
+import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.increment.Intent;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -28,7 +30,10 @@ final class IntentFile implements Intent.Store {
    * @throws IOException when it cannot be read, or is none of ours
    */
   static IntentFile open(Path file) throws IOException {
-    List<String> lines = Files.exists(file) ? Files.readAllLines(file) : List.of();
+    List<String> lines =
+        Files.exists(file, LinkOption.NOFOLLOW_LINKS)
+            ? new String(OwnFiles.read(file), StandardCharsets.UTF_8).lines().toList()
+            : List.of();
     for (String line : lines) {
       if (!line.equals(PAUSED) && !line.equals(RESYNC)) {
         throw new IOException(

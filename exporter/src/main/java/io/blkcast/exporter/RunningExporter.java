@@ -1,5 +1,6 @@
 package io.blkcast.exporter;
 
+import io.blkcast.config.StateDirectory;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.config.HookConfig;
 import io.blkcast.exporter.config.HostPort;
@@ -39,7 +40,6 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import java.io.IOException;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -65,7 +65,7 @@ final class RunningExporter implements Exporter {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunningExporter.class);
 
-  /** For each of nine steps of closing, most of which take milliseconds. */
+  /** For each of ten steps of closing, most of which take milliseconds. */
   private static final long CLOSE_STEP_S = 6;
 
   private static final long API_GRACE_S = 2;
@@ -77,6 +77,7 @@ final class RunningExporter implements Exporter {
 
   private final Vertx vertx;
   private final ExporterConfig config;
+  private final StateDirectory state;
   private final Disks disks;
   private final Optional<BlksnapSource> devices;
   private final Map<String, IntentFile> intents;
@@ -94,11 +95,13 @@ final class RunningExporter implements Exporter {
   private RunningExporter(
       Vertx vertx,
       ExporterConfig config,
+      StateDirectory state,
       Disks disks,
       Optional<BlksnapSource> devices,
       Map<String, IntentFile> intents) {
     this.vertx = vertx;
     this.config = config;
+    this.state = state;
     this.disks = disks;
     this.devices = devices;
     this.intents = intents;
@@ -140,11 +143,22 @@ final class RunningExporter implements Exporter {
 
   private static RunningExporter opened(Vertx vertx, ExporterConfig config)
       throws IOException, SourceException {
-    Hooks.recover(hookState(config));
+    StateDirectory state = Places.claim(config);
+    try {
+      Hooks.recover(hookState(config));
+      return opened(vertx, config, state);
+    } catch (IOException | SourceException | RuntimeException e) {
+      state.close();
+      throw e;
+    }
+  }
+
+  private static RunningExporter opened(Vertx vertx, ExporterConfig config, StateDirectory state)
+      throws IOException, SourceException {
     Optional<BlksnapSource> devices = Devices.open(config);
     try {
       Map<String, IntentFile> intents = intents(config);
-      return new RunningExporter(vertx, config, Disks.open(vertx, config), devices, intents);
+      return new RunningExporter(vertx, config, state, Disks.open(vertx, config), devices, intents);
     } catch (IOException | RuntimeException e) {
       devices.ifPresent(BlksnapSource::close);
       throw e;
@@ -152,7 +166,6 @@ final class RunningExporter implements Exporter {
   }
 
   private static Map<String, IntentFile> intents(ExporterConfig config) throws IOException {
-    Files.createDirectories(config.state());
     Map<String, IntentFile> intents = new HashMap<>();
     for (VolumeConfig volume : config.volumes()) {
       Path file = config.state().resolve(volume.name() + ".intent");
@@ -456,8 +469,18 @@ final class RunningExporter implements Exporter {
             ignored -> step("devices", blocking(() -> devices.ifPresent(BlksnapSource::close))))
         .compose(ignored -> step("publishers", blocking(publishers::close)))
         .compose(ignored -> step("pools", blocking(pools::close)))
+        .compose(ignored -> step("state directory", blocking(this::leaveState)))
         .onComplete(ignored -> vertx.close().onComplete(ended -> closed.tryComplete()));
     return closed.future();
+  }
+
+  private void leaveState() {
+    try {
+      state.close();
+    } catch (IOException e) {
+      // The lock ends with the process at the latest.
+      LOG.warn("{} stays locked: {}", config.state(), e.toString());
+    }
   }
 
   /** Lets answers under way be written; streams are cut off. */

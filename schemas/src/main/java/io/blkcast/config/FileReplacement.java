@@ -6,15 +6,16 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 
 /**
  * Replaces small files as a whole: whoever reads one finds the old content or the new, never a
  * part.
  *
  * <p>The new content is written to a file beside it, named with {@value #SUFFIX} at the end, which
- * is then renamed. One that a killed process has left is overwritten by the next replacement. So
- * each file may have one writer at a time; who that is, is the caller's business.
+ * is then renamed. One that a killed process has left is removed by the next replacement. So each
+ * file may have one writer at a time; who that is, is the caller's business.
+ *
+ * <p>The new file is for this user alone, and no link is followed: see {@link OwnFiles}.
  *
  * <p>What must outlive a power cut is forced to the disk, the directory's entry included. That
  * takes as long as the disk does, which is seconds where others keep it busy: what only has to
@@ -77,12 +78,7 @@ public final class FileReplacement {
   }
 
   private static void write(Path fresh, byte[] content, boolean durably) throws IOException {
-    try (FileChannel channel =
-        FileChannel.open(
-            fresh,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
+    try (FileChannel channel = OwnFiles.replace(fresh)) {
       ByteBuffer bytes = ByteBuffer.wrap(content);
       while (bytes.hasRemaining()) {
         channel.write(bytes);

@@ -3,14 +3,13 @@ package io.blkcast.client;
 import static io.blkcast.client.IncrementException.Code.SINK;
 
 import io.blkcast.codec.Digests;
+import io.blkcast.config.OwnFiles;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -116,14 +115,8 @@ final class LeafDigest implements Closeable {
 
   private void spill() throws IOException {
     if (spill == null) {
-      Files.createDirectories(directory);
-      Path file = Files.createTempFile(directory, "blkcast-digest", ".tmp");
-      try {
-        spill = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
-      } finally {
-        // Without a name, so that it goes with the process however that ends.
-        Files.delete(file);
-      }
+      OwnFiles.createDirectories(directory);
+      spill = OwnFiles.scratch(directory, "blkcast-digest-");
     }
     ByteBuffer sorted = sortHeld();
     runs.add(new Run(spill, spilledBytes, spilledBytes + sorted.remaining()));

@@ -1,6 +1,7 @@
 package io.blkcast.client;
 
 import io.blkcast.codec.RecordCodec;
+import io.blkcast.config.OwnFiles;
 import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import java.io.Closeable;
@@ -8,9 +9,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 
 /**
  * The chunks of one increment, as they were read, in a temporary file until it is known how the
@@ -29,12 +28,7 @@ final class Stage implements Closeable {
   Stage(Path dir, RecordCodec codec) throws IOException {
     this.dir = dir;
     this.codec = codec;
-    file =
-        FileChannel.open(
-            Files.createTempFile(dir, "increment-", ".stage"),
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE,
-            StandardOpenOption.DELETE_ON_CLOSE);
+    file = OwnFiles.scratch(dir, "increment-");
   }
 
   /** Appends a chunk's record value. */

@@ -2,9 +2,9 @@ package io.blkcast.replicator;
 
 import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
+import io.blkcast.config.FileReplacement;
 import io.blkcast.schema.IncrementCommitted;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,7 +36,7 @@ final class Heartbeat implements FollowerListener {
     }
     beaten = now;
     try {
-      Files.writeString(file, "");
+      FileReplacement.replace(file, new byte[0]);
       failing = false;
     } catch (IOException e) {
       // Whoever looks at the file's age will notice; that is no reason to stop replicating.

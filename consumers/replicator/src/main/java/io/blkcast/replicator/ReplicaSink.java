@@ -6,6 +6,7 @@ import static io.blkcast.client.IncrementException.Code.SINK;
 import io.blkcast.client.IncrementException;
 import io.blkcast.client.IncrementSink;
 import io.blkcast.client.Position;
+import io.blkcast.config.OwnFiles;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
 import java.io.IOException;
@@ -52,6 +53,9 @@ public final class ReplicaSink implements IncrementSink, AutoCloseable {
   public static ReplicaSink open(Path path, Path stateFile, String volume, boolean overwrite)
       throws IncrementException {
     try {
+      OwnFiles.requirePlace(path);
+      OwnFiles.requirePlace(stateFile);
+      OwnFiles.require(stateFile);
       Target target = Target.open(path);
       try {
         Optional<ReplicaState> state = ReplicaState.load(stateFile);

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import io.blkcast.client.Position;
 import io.blkcast.config.FileReplacement;
+import io.blkcast.config.OwnFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -75,7 +76,7 @@ public record ReplicaState(
     if (dir == null) {
       throw new IOException(file + " cannot hold a state");
     }
-    Files.createDirectories(dir);
+    OwnFiles.createDirectories(dir);
     FileReplacement.replaceDurably(file, JSON.writeValueAsBytes(this));
   }
 }

@@ -2,6 +2,7 @@ package io.blkcast.replicator;
 
 import com.sun.jna.LastErrorException;
 import com.sun.jna.Platform;
+import io.blkcast.config.OwnFiles;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -9,6 +10,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
 
 /**
  * A raw image file or a block device, open for writing and locked against other replicators.
@@ -47,7 +49,10 @@ final class Target implements Closeable {
         device
             ? FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)
             : FileChannel.open(
-                path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
+                path,
+                Set.of(
+                    StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE),
+                OwnFiles.FILE_MODE);
     try {
       return new Target(path, device, channel, openLocked(path, device));
     } catch (IOException e) {

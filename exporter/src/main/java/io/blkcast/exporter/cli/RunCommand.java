@@ -1,5 +1,6 @@
 package io.blkcast.exporter.cli;
 
+import io.blkcast.config.UnsafePathException;
 import io.blkcast.exporter.Exporter;
 import io.blkcast.exporter.config.ConfigException;
 import io.blkcast.exporter.config.ExporterConfig;
@@ -151,7 +152,7 @@ final class RunCommand implements Callable<Integer> {
     } catch (ExecutionException e) {
       Throwable cause = e.getCause() == null ? e : e.getCause();
       throw new CommandException(
-          CommandException.FAILED,
+          cause instanceof UnsafePathException ? CommandException.USAGE : CommandException.FAILED,
           "cannot start: " + (cause.getMessage() == null ? cause : cause.getMessage()));
     }
   }

@@ -1,5 +1,7 @@
 package io.blkcast.exporter.doctor;
 
+import io.blkcast.config.OwnFiles;
+import io.blkcast.config.UnsafePathException;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.config.HookConfig;
 import io.blkcast.exporter.config.VolumeConfig;
@@ -54,6 +56,14 @@ final class VolumeChecks {
     Path existing = config.state().toAbsolutePath();
     while (!Files.exists(existing) && existing.getParent() != null) {
       existing = existing.getParent();
+    }
+    try {
+      OwnFiles.requireDirectory(config.state());
+    } catch (UnsafePathException e) {
+      return Finding.failure("state", e.why(), e.remedy());
+    } catch (IOException e) {
+      return Finding.failure(
+          "state", config.state() + " cannot be looked at: " + e, "Set another 'state'");
     }
     return Files.isDirectory(existing) && Files.isWritable(existing)
         ? Finding.ok("state", config.state() + " can be written")

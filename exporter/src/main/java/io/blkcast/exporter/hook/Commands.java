@@ -1,5 +1,6 @@
 package io.blkcast.exporter.hook;
 
+import io.blkcast.config.OwnFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -18,7 +19,7 @@ final class Commands {
   /**
    * Runs a command, and kills it with all it has started when its time is over.
    *
-   * @param output file that takes what it writes: unlike a pipe it never fills up
+   * @param output file that takes what it writes, made anew: unlike a pipe it never fills up
    * @throws IOException with its output where it fails
    */
   static void run(String command, Duration timeout, Path output, String name, String volumes)
@@ -26,6 +27,7 @@ final class Commands {
     ProcessBuilder builder = new ProcessBuilder("/bin/sh", "-c", command);
     builder.environment().put("HOOK_NAME", name);
     builder.environment().put("HOOK_VOLUMES", volumes);
+    OwnFiles.replace(output).close();
     Process process =
         builder
             .redirectErrorStream(true)

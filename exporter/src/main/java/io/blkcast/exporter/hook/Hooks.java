@@ -1,5 +1,6 @@
 package io.blkcast.exporter.hook;
 
+import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.increment.Quiescer;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
@@ -32,7 +33,7 @@ public final class Hooks implements Quiescer {
 
   /** Runs what a process that was killed has left to do. Blocks; once, at the start. */
   public static void recover(Path directory) throws IOException {
-    Files.createDirectories(directory);
+    OwnFiles.claimDirectory(directory);
     try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*.pending")) {
       files.forEach(ThawGuard::runPending);
     }
@@ -43,8 +44,8 @@ public final class Hooks implements Quiescer {
     String names = String.join(" ", volumes);
     ThawGuard guard;
     try {
-      Files.createDirectories(settings.directory());
-      Files.deleteIfExists(settings.afterOutput());
+      OwnFiles.claimDirectory(settings.directory());
+      OwnFiles.replace(settings.afterOutput()).close();
       Pending.of(settings).write(settings.pendingFile());
       guard = ThawGuard.start(settings, names);
     } catch (IOException e) {

@@ -1,6 +1,7 @@
 package io.blkcast.exporter.hook;
 
 import io.blkcast.config.FileReplacement;
+import io.blkcast.config.OwnFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -35,7 +36,7 @@ record Pending(String boot, Duration timeout, String after) {
   }
 
   static Pending read(Path file) throws IOException {
-    String[] lines = Files.readString(file).split("\n", 3);
+    String[] lines = new String(OwnFiles.read(file), StandardCharsets.UTF_8).split("\n", 3);
     if (lines.length < 3 || !lines[1].matches("\\d{1,18}")) {
       throw new IOException("is damaged");
     }

@@ -1,6 +1,7 @@
 package io.blkcast.exporter.source.blksnap;
 
 import io.blkcast.config.FileReplacement;
+import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashSet;
@@ -43,9 +45,9 @@ final class OwnSnapshots implements AutoCloseable {
    */
   static OwnSnapshots open(Path state) throws SourceException {
     try {
-      Files.createDirectories(state);
+      OwnFiles.createDirectories(state);
       FileChannel lockFile =
-          FileChannel.open(
+          OwnFiles.open(
               state.resolve("blksnap.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       if (!locked(lockFile)) {
         lockFile.close();
@@ -73,8 +75,9 @@ final class OwnSnapshots implements AutoCloseable {
   }
 
   private void read() throws IOException {
-    if (Files.exists(file)) {
-      for (String line : Files.readAllLines(file)) {
+    if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+      String text = new String(OwnFiles.read(file), StandardCharsets.US_ASCII);
+      for (String line : text.lines().toList()) {
         try {
           ids.add(UUID.fromString(line.strip()));
         } catch (IllegalArgumentException e) {

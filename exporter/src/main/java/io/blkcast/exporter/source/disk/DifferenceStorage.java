@@ -29,9 +29,8 @@ class DifferenceStorage implements AutoCloseable {
 
   /** Makes the file; what a killed process left there is dropped. */
   static DifferenceStorage create(Path path, long limitBytes, int slotBytes) throws IOException {
-    Files.deleteIfExists(path);
     int slots = (int) Math.min(Integer.MAX_VALUE, limitBytes / slotBytes);
-    return new DifferenceStorage(path, SparseFile.open(path), slotBytes, slots);
+    return new DifferenceStorage(path, SparseFile.replace(path), slotBytes, slots);
   }
 
   /**

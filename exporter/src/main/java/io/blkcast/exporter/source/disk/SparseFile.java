@@ -1,11 +1,13 @@
 package io.blkcast.exporter.source.disk;
 
+import io.blkcast.config.OwnFiles;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -51,15 +53,28 @@ final class SparseFile implements AutoCloseable {
     this.linux = linux;
   }
 
-  /** Opens the file, making an empty one where there is none. */
+  /** Opens the file, making an empty one where there is none. Who made a file says its mode. */
   static SparseFile open(Path path) throws IOException {
-    FileChannel channel =
-        FileChannel.open(
+    return Files.exists(path)
+        ? with(path, FileChannel.open(path, READ_WRITE))
+        : with(
             path,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.SPARSE);
+            FileChannel.open(
+                path,
+                Set.of(
+                    StandardOpenOption.READ,
+                    StandardOpenOption.WRITE,
+                    StandardOpenOption.CREATE_NEW,
+                    StandardOpenOption.SPARSE),
+                OwnFiles.FILE_MODE));
+  }
+
+  /** Makes an empty file in place of whatever has the name. */
+  static SparseFile replace(Path path) throws IOException {
+    return with(path, OwnFiles.replace(path, StandardOpenOption.SPARSE));
+  }
+
+  private static SparseFile with(Path path, FileChannel channel) throws IOException {
     try {
       return new SparseFile(path, channel, NativeFile.open(path));
     } catch (IOException e) {

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.source.disk;
 
+import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.source.ChangeMap;
 import io.blkcast.exporter.source.TrackingInfo;
 import io.blkcast.exporter.source.TrackingInfo.Position;
@@ -156,7 +157,7 @@ final class Tracking {
 
   private static FileChannel lock(Path path) throws IOException {
     FileChannel file =
-        FileChannel.open(
+        OwnFiles.open(
             path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
     try {
       if (file.tryLock() != null) {
