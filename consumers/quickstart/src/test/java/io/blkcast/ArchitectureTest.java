@@ -29,6 +29,8 @@ class ArchitectureTest {
 
   @ArchTest static final ArchRule access_knows_the_topics = knowsOnly(ACCESS, CODEC, RECORDS);
 
+  @ArchTest static final ArchRule log_knows_nobody = knowsOnly("io.blkcast.log..");
+
   /** Others will serve with the NBD server, so it knows nothing of the rest. */
   @ArchTest static final ArchRule nbd_knows_nobody = knowsOnly(EXPORTER + ".nbd..");
 
@@ -70,7 +72,12 @@ class ArchitectureTest {
   @ArchTest
   static final ArchRule the_replicator_knows_the_client =
       knowsOnly(
-          "io.blkcast.replicator..", "io.blkcast.client..", "io.blkcast.config", CODEC, RECORDS);
+          "io.blkcast.replicator..",
+          "io.blkcast.client..",
+          "io.blkcast.config",
+          "io.blkcast.log",
+          CODEC,
+          RECORDS);
 
   @ArchTest
   static final ArchRule devices_know_no_kafka =

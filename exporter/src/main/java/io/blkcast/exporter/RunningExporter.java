@@ -59,11 +59,14 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.Marker;
+import org.slf4j.MarkerFactory;
 
 /** Puts an exporter together from its configuration, and takes it apart again. */
 final class RunningExporter implements Exporter {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunningExporter.class);
+  private static final Marker PEER = MarkerFactory.getMarker("PEER");
 
   /** For each of ten steps of closing, most of which take milliseconds. */
   private static final long CLOSE_STEP_S = 6;
@@ -367,13 +370,13 @@ final class RunningExporter implements Exporter {
       case RESYNC -> asked(volume, volume.request(Trigger.SIGNAL, true));
       case PAUSE -> volume.pause();
       case RESUME -> volume.resume();
-      case UNKNOWN -> LOG.warn("{}: signal of an unknown kind, ignored", volume.volume());
+      case UNKNOWN -> LOG.warn(PEER, "{}: signal of an unknown kind, ignored", volume.volume());
     }
   }
 
   private static void asked(VolumeMachine volume, Future<Committed> increment) {
     increment.onFailure(
-        refusal -> LOG.warn("{}: signal not met: {}", volume.volume(), refusal.getMessage()));
+        refusal -> LOG.warn(PEER, "{}: signal not met: {}", volume.volume(), refusal.getMessage()));
   }
 
   private VolumeMachine machine(String volume) {

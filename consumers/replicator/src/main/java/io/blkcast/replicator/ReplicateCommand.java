@@ -7,6 +7,7 @@ import io.blkcast.client.FollowerConfig;
 import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
 import io.blkcast.config.Redactor;
+import io.blkcast.log.Printable;
 import io.blkcast.schema.IncrementCommitted;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -102,7 +103,7 @@ public final class ReplicateCommand implements Callable<Integer> {
     } catch (IncrementException e) {
       spec.commandLine()
           .getErr()
-          .println("blkcast replicate: " + Redactor.text(String.valueOf(e.getMessage())));
+          .println("blkcast replicate: " + Printable.lines(Redactor.text(String.valueOf(e.getMessage()))));
       return 1;
     }
   }

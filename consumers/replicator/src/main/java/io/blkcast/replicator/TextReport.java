@@ -2,6 +2,7 @@ package io.blkcast.replicator;
 
 import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
+import io.blkcast.log.Printable;
 import io.blkcast.schema.IncrementCommitted;
 import java.io.PrintWriter;
 import java.util.Locale;
@@ -80,7 +81,9 @@ public final class TextReport implements FollowerListener {
   @Override
   public void refused(IncrementCommitted manifest, IncrementException cause) {
     clearLine();
-    out.printf("%s: not applied: %s%n", manifest.getVolume(), cause.getMessage());
+    out.printf(
+        "%s: not applied: %s%n",
+        manifest.getVolume(), Printable.text(String.valueOf(cause.getMessage())));
     out.flush();
   }
 

@@ -6,6 +6,7 @@ import io.blkcast.client.FollowerConfig;
 import io.blkcast.client.IncrementException;
 import io.blkcast.client.Position;
 import io.blkcast.config.Redactor;
+import io.blkcast.log.Printable;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -76,7 +77,7 @@ public final class VerifyCommand implements Callable<Integer> {
     } catch (IncrementException e) {
       spec.commandLine()
           .getErr()
-          .println("blkcast verify: " + Redactor.text(String.valueOf(e.getMessage())));
+          .println("blkcast verify: " + Printable.lines(Redactor.text(String.valueOf(e.getMessage()))));
       return 1;
     }
   }

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.cli;
 
+import io.blkcast.log.Printable;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -127,7 +128,7 @@ final class ApiClient {
       JsonObject error = new JsonObject(body);
       return new CommandException(
           CommandException.FAILED,
-          error.getString("message") + " (" + error.getString("remedy") + ")");
+          Printable.text(error.getString("message") + " (" + error.getString("remedy") + ")"));
     } catch (DecodeException e) {
       return new CommandException(CommandException.FAILED, base + " answers with status " + status);
     }

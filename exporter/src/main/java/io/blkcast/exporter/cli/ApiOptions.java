@@ -1,5 +1,6 @@
 package io.blkcast.exporter.cli;
 
+import io.blkcast.log.Printable;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
@@ -43,7 +44,7 @@ final class ApiOptions {
       }
     }
     if (json) {
-      out.println(new JsonObject().put("volumes", results).encodePrettily());
+      out.println(Printable.lines(new JsonObject().put("volumes", results).encodePrettily()));
     }
     out.flush();
     return CommandException.OK;

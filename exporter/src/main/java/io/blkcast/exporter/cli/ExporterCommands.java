@@ -1,6 +1,7 @@
 package io.blkcast.exporter.cli;
 
 import io.blkcast.config.Redactor;
+import io.blkcast.log.Printable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -31,7 +32,7 @@ public final class ExporterCommands {
     addTo(root);
     root.setExecutionExceptionHandler(
         (failure, command, parsed) -> {
-          command.getErr().println("blkcast: " + Redactor.text(String.valueOf(reason(failure))));
+          command.getErr().println("blkcast: " + Printable.lines(Redactor.text(reason(failure))));
           command.getErr().flush();
           return failure instanceof CommandException known
               ? known.status()

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.cli;
 
+import io.blkcast.log.Printable;
 import io.vertx.core.json.JsonObject;
 import java.io.PrintStream;
 import java.util.Map;
@@ -39,7 +40,7 @@ final class ProgressBars {
     try {
       return Progresses.line(client.get(ApiClient.path(volume) + "/progress"));
     } catch (CommandException e) {
-      return volume + "  " + e.getMessage();
+      return volume + "  " + Printable.text(String.valueOf(e.getMessage()));
     }
   }
 

@@ -1,9 +1,10 @@
 package io.blkcast.exporter.cli;
 
+import io.blkcast.log.Printable;
 import io.vertx.core.json.JsonObject;
 import java.util.Locale;
 
-/** Puts the API's progress into words and bars. */
+/** Puts the API's progress into words and bars, with nothing in them that a terminal obeys. */
 final class Progresses {
 
   private static final int BAR = 24;
@@ -42,17 +43,15 @@ final class Progresses {
           .append("; again at ")
           .append(progress.getString("retryAt"));
     }
-    return line.toString();
+    return Printable.text(line.toString());
   }
 
   /** Several lines: all that is known of a volume. */
   static String page(JsonObject volume) {
     JsonObject progress = volume.getJsonObject("progress");
     StringBuilder page = new StringBuilder();
-    row(
-        page,
-        volume.getString("name"),
-        line(progress).substring(volume.getString("name").length() + 2));
+    String name = Printable.text(volume.getString("name"));
+    row(page, name, line(progress).substring(name.length() + 2));
     row(page, "  usable", Boolean.TRUE.equals(volume.getBoolean("usable")) ? "yes" : "no");
     row(
         page,
@@ -92,6 +91,6 @@ final class Progresses {
   }
 
   private static void row(StringBuilder page, String name, String value) {
-    page.append(String.format(Locale.ROOT, "%-22s%s%n", name, value));
+    page.append(String.format(Locale.ROOT, "%-22s%s%n", name, Printable.text(value)));
   }
 }

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.cli;
 
+import io.blkcast.log.Printable;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.PrintWriter;
@@ -41,7 +42,8 @@ final class StatusCommand implements Callable<Integer> {
       client.follow(
           ApiClient.path(volumes.get(0)) + "/progress/stream",
           progress -> {
-            out.println(options.json ? progress.encode() : Progresses.line(progress));
+            out.println(
+                options.json ? Printable.text(progress.encode()) : Progresses.line(progress));
             out.flush();
           });
       return CommandException.OK;
@@ -55,7 +57,7 @@ final class StatusCommand implements Callable<Integer> {
       }
     }
     if (options.json) {
-      out.println(new JsonObject().put("volumes", all).encodePrettily());
+      out.println(Printable.lines(new JsonObject().put("volumes", all).encodePrettily()));
     }
     out.flush();
     return CommandException.OK;

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.cli;
 
+import io.blkcast.log.Printable;
 import java.util.List;
 import java.util.Locale;
 
@@ -34,7 +35,9 @@ final class Text {
   }
 
   /** Rows in columns as wide as they need, the first row being the head. */
-  static String table(List<List<String>> rows) {
+  static String table(List<List<String>> given) {
+    List<List<String>> rows =
+        given.stream().map(row -> row.stream().map(Printable::text).toList()).toList();
     StringBuilder out = new StringBuilder();
     int columns = rows.get(0).size();
     int[] widths = new int[columns];

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.cli;
 
+import io.blkcast.log.Printable;
 import io.vertx.core.json.JsonObject;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -25,7 +26,7 @@ final class VolumesCommand implements Callable<Integer> {
     JsonObject volumes = options.client().get("");
     PrintWriter out = Output.of(spec);
     if (options.json) {
-      out.println(volumes.encodePrettily());
+      out.println(Printable.lines(volumes.encodePrettily()));
     } else {
       List<List<String>> rows = new ArrayList<>();
       rows.add(List.of("VOLUME", "STATUS", "STATE", "LAST COMMITTED", "LAST ERROR"));

@@ -22,6 +22,8 @@ import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.Marker;
+import org.slf4j.MarkerFactory;
 
 /**
  * The API that {@code openapi.yaml} describes. Holds no state of its own and never waits: volumes
@@ -30,6 +32,8 @@ import org.slf4j.LoggerFactory;
 public final class ApiServer {
 
   private static final Logger LOG = LoggerFactory.getLogger(ApiServer.class);
+  private static final Marker PEER = MarkerFactory.getMarker("PEER");
+
   private static final String BASE = "/api/v1/volumes";
   private static final String ONE = BASE + "/:volume";
 
@@ -120,7 +124,8 @@ public final class ApiServer {
     router.errorHandler(
         500,
         call -> {
-          LOG.error("{} {} failed", call.request().method(), call.request().path(), call.failure());
+          LOG.error(
+              PEER, "{} {} failed", call.request().method(), call.request().path(), call.failure());
           fail(call, ApiError.internal());
         });
     return router;

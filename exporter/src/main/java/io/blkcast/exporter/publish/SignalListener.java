@@ -22,6 +22,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.Marker;
+import org.slf4j.MarkerFactory;
 
 /**
  * Reads the signals topic in a thread of its own, from the exporter's start on: what was asked
@@ -31,6 +33,10 @@ import org.slf4j.LoggerFactory;
 public final class SignalListener implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(SignalListener.class);
+
+  /** Lines that anyone who may signal can cause: the log's configuration bounds their number. */
+  private static final Marker PEER = MarkerFactory.getMarker("PEER");
+
   private static final Duration POLL = Duration.ofSeconds(1);
   private static final Duration AGAIN = Duration.ofSeconds(2);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
@@ -142,11 +148,16 @@ public final class SignalListener implements AutoCloseable {
     try {
       if (entry.value() == null
           || !(codec.decode(ByteBuffer.wrap(entry.value())) instanceof Signal signal)) {
-        LOG.warn("{} is no signal, passed over", place);
+        LOG.warn(PEER, "{} is no signal, passed over", place);
       } else if (signal.getRequestedAt().isBefore(since)) {
-        LOG.info("signal {} at {} is older than this exporter, ignored", signal.getAction(), place);
+        LOG.info(
+            PEER,
+            "signal {} at {} is older than this exporter, ignored",
+            signal.getAction(),
+            place);
       } else {
         LOG.info(
+            PEER,
             "{}: {} asked for by {}: {}",
             signal.getVolume(),
             signal.getAction(),
@@ -160,7 +171,7 @@ public final class SignalListener implements AutoCloseable {
         // It may well be a signal: it is read again until the registry tells.
         throw e;
       }
-      LOG.warn("{} cannot be read, passed over: {}", place, e.getMessage());
+      LOG.warn(PEER, "{} cannot be read, passed over: {}", place, e.getMessage());
     }
   }
 
