@@ -153,10 +153,13 @@ static long control_collect(struct blksnap_snapshot_array __user *arg)
 			return -ENOMEM;
 	}
 	ret = snapshot_collect(ids, room, &array.count);
+	/* Who brings no room at all only asks how many there are. */
+	if (!room)
+		ret = 0;
 	if (copy_to_user(arg, &array, sizeof(array)))
 		ret = -EFAULT;
-	else if (!ret && copy_to_user(u64_to_user_ptr(array.ids), ids,
-				      array.count * sizeof(*ids)))
+	else if (!ret && room && copy_to_user(u64_to_user_ptr(array.ids), ids,
+					      array.count * sizeof(*ids)))
 		ret = -EFAULT;
 	kvfree(ids);
 	return ret;

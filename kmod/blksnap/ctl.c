@@ -181,24 +181,45 @@ static bool sectors_valid(const struct cbt_map *map, const struct blksnap_sector
 	return s->count && s->offset < map->capacity && s->count <= map->capacity - s->offset;
 }
 
-/* Goes once through the ranges, to check or to mark. */
-static long dirty_pass(struct cbt_map *map, const struct blksnap_cbtdirty *arg,
+/* Checks the ranges, and marks them if asked to; all of them or none. */
+static long dirty_batch(struct tracker *t, const struct blksnap_sectors *batch, u32 n, bool mark)
+{
+	long ret = -EINVAL;
+	u32 i;
+
+	mutex_lock(&t->lock);
+	for (i = 0; i < n; i++)
+		if (!sectors_valid(t->map, &batch[i]))
+			goto unlock;
+	for (i = 0; mark && i < n; i++)
+		cbt_map_mark_both(t->map, batch[i].offset, batch[i].count);
+	if (mark)
+		tracker_check_threshold(t);
+	ret = 0;
+unlock:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+/*
+ * Goes once through the ranges, to check or to mark. As with the map, the user's memory is not
+ * touched under the lock. It may hold something else in the second pass, and the map may be
+ * another one then: so that checks, too.
+ */
+static long dirty_pass(struct tracker *t, const struct blksnap_cbtdirty *arg,
 		       struct blksnap_sectors *batch, bool mark)
 {
 	const struct blksnap_sectors __user *from = u64_to_user_ptr(arg->dirty_sectors);
-	u32 left, n, i;
+	u32 left, n;
+	long ret;
 
 	for (left = arg->count; left; left -= n, from += n) {
 		n = min_t(u32, left, DIRTY_BATCH);
 		if (copy_from_user(batch, from, n * sizeof(*batch)))
 			return -EFAULT;
-		for (i = 0; i < n; i++) {
-			/* In the second pass too: the memory is the user's. */
-			if (!sectors_valid(map, &batch[i]))
-				return -EINVAL;
-			if (mark)
-				cbt_map_mark_both(map, batch[i].offset, batch[i].count);
-		}
+		ret = dirty_batch(t, batch, n, mark);
+		if (ret)
+			return ret;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -218,13 +239,7 @@ static long ctl_cbtdirty(struct tracker *t, u8 __user *buf, u32 *plen)
 	batch = kmalloc_array(DIRTY_BATCH, sizeof(*batch), GFP_KERNEL);
 	if (!batch)
 		return -ENOMEM;
-	mutex_lock(&t->lock);
-	ret = dirty_pass(t->map, &arg, batch, false);
-	if (!ret)
-		ret = dirty_pass(t->map, &arg, batch, true);
-	if (!ret)
-		tracker_check_threshold(t);
-	mutex_unlock(&t->lock);
+	ret = dirty_pass(t, &arg, batch, false) ?: dirty_pass(t, &arg, batch, true);
 	kfree(batch);
 	return ret;
 }

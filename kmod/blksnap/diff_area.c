@@ -120,7 +120,7 @@ void diff_area_corrupt(struct diff_area *area, int error)
 	       area->bdev, error);
 	ev->data.corrupted.dev_id_mj = MAJOR(area->bdev->bd_dev);
 	ev->data.corrupted.dev_id_mn = MINOR(area->bdev->bd_dev);
-	ev->data.corrupted.err_code = error;
+	ev->data.corrupted.err_code = -error;
 	event_queue_push(area->storage->events, ev, BLKSNAP_EVENT_CODE_CORRUPTED);
 	wake_up_all(&area->wait);
 	store_flush(area->storage);

@@ -172,9 +172,9 @@ void diff_storage_free(struct diff_storage *s, sector_t sector, sector_t count)
 /**
  * diff_storage_no_space - tell that space was wanted in vain
  * @s: the storage
- * @count: sectors wanted
+ * @size: sectors that it would have had to have
  */
-void diff_storage_no_space(struct diff_storage *s, sector_t count)
+void diff_storage_no_space(struct diff_storage *s, sector_t size)
 {
 	unsigned long flags;
 
@@ -183,10 +183,10 @@ void diff_storage_no_space(struct diff_storage *s, sector_t count)
 		spin_unlock_irqrestore(&s->lock, flags);
 		return;
 	}
-	s->no_space_event.data.no_space.requested_nr_sect = count;
+	s->no_space_event.data.no_space.requested_nr_sect = size;
 	spin_unlock_irqrestore(&s->lock, flags);
-	pr_err("difference storage is full: %llu of at most %llu sectors are allocated, %llu more are needed\n",
-	       (u64)s->allocated, (u64)s->limit, (u64)count);
+	pr_err("difference storage is full: %llu of at most %llu sectors are allocated, %llu are needed\n",
+	       (u64)s->allocated, (u64)s->limit, (u64)size);
 	event_queue_push(s->events, &s->no_space_event, BLKSNAP_EVENT_CODE_NO_SPACE);
 }
 
@@ -457,9 +457,7 @@ static int storage_open_file(struct diff_storage *s, const char *path, int flags
 	s->portion = storage_portion(s);
 	if (!s->in_memory)
 		compat_file_set_direct(s->file, compat_file_can_direct(s->file));
-	s->allocated = whole_units(s, i_size_read(inode) >> SECTOR_SHIFT);
-	if (s->allocated > s->limit)
-		return -ENOSPC;
+	s->allocated = min(whole_units(s, i_size_read(inode) >> SECTOR_SHIFT), s->limit);
 	if (s->allocated)
 		return 0;
 	count = storage_extend_first(s);
@@ -569,9 +567,11 @@ static void storage_release(struct diff_storage *s)
  * @limit: most sectors that it may take
  * @events: of the snapshot
  *
+ * Of a file that is larger than the limit no more than that is used.
+ *
  * Return: the storage, or an ERR_PTR: -EINVAL for another kind of file, -ENOSPC if
- * the limit is below what the file takes already, -EBUSY if it is in use, or
- * what opening it says.
+ * the limit or the device is less than a unit, -EBUSY if it is in use, or what
+ * opening it says.
  */
 struct diff_storage *diff_storage_open(const char *path, sector_t limit,
 				       struct event_queue *events)

@@ -108,7 +108,7 @@ void diff_storage_put_pages(struct diff_storage *s, struct bio_vec *bvec, unsign
 			    sector_t sector, bool filled);
 unsigned int diff_storage_read_pages(struct diff_storage *s, struct bio *bio,
 				     struct bvec_iter iter, loff_t pos);
-void diff_storage_no_space(struct diff_storage *s, sector_t count);
+void diff_storage_no_space(struct diff_storage *s, sector_t size);
 void diff_storage_set_watermark(struct diff_storage *s, sector_t used);
 
 /* Memory for copies; copy.c. */

@@ -342,7 +342,7 @@ static void batch_write(struct diff_storage *s, struct batch *b)
 	if (s->file) {
 		b->error = file_write(s, b);
 		if (b->error == -ENOSPC)
-			diff_storage_no_space(s, b->end - b->sector);
+			diff_storage_no_space(s, b->end);
 		batch_written(s, b);
 		return;
 	}
@@ -375,7 +375,8 @@ static void store_overflow(struct diff_storage *s, struct copy *copy)
 {
 	u32 left = copy->count - copy->stored;
 
-	diff_storage_no_space(s, (sector_t)left << copy->area->unit_shift);
+	diff_storage_no_space(s, READ_ONCE(s->allocated) +
+			      ((sector_t)left << copy->area->unit_shift));
 	diff_area_corrupt(copy->area, -ENOSPC);
 	queue_del(s, copy);
 	store_waited(s, copy, left);

@@ -181,13 +181,16 @@ int cmd_list(int argc, char **argv)
 	struct blksnap_snapshot_array arg = { 0 };
 	struct blksnap_uuid *ids = NULL;
 	int ctl = control_open();
-	unsigned int i;
+	unsigned int i, room = 0;
 
-	/* snapshots may be added between the two calls */
-	while (ioctl(ctl, IOCTL_BLKSNAP_SNAPSHOT_COLLECT, &arg)) {
-		if (errno != ENODATA)
+	/* snapshots may be added between two calls */
+	for (;;) {
+		if (ioctl(ctl, IOCTL_BLKSNAP_SNAPSHOT_COLLECT, &arg) && errno != ENODATA)
 			die_errno(errno, "list", "snapshots", NULL);
-		ids = realloc(ids, arg.count * sizeof(*ids));
+		if (arg.count <= room)
+			break;
+		room = arg.count;
+		ids = realloc(ids, room * sizeof(*ids));
 		if (!ids)
 			die("out of memory");
 		arg.ids = (uintptr_t)ids;

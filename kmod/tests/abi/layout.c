@@ -113,7 +113,9 @@ int main(void)
 	must(result(ioctl(fd, 0xc0301290, request)));
 	check(!memcmp(snapinfo, "\0\0\0\0blksnap-image_", 18), "image '%.32s'", snapinfo + 4);
 
-	array[0] = 1;
+	memset(array, 0, sizeof(array));
+	must(result(ioctl(ctl, 0x80105604, array)));
+	check(array[0] == 1, "COLLECT without room does not count the snapshot");
 	memset(info, 0, sizeof(info));
 	pointer = (uintptr_t)info;
 	memcpy(array + 8, &pointer, 8);

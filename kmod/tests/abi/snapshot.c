@@ -19,9 +19,7 @@ static void create_errors(int ctl)
 	want(snap_create(ctl, (void *)0x8000, 8192, &id), -EFAULT);
 	want(snap_create(ctl, "/tmp/missing", 8192, &id), -ENOENT);
 	want(snap_create(ctl, "/dev/null", 8192, &id), -EINVAL);
-	/* a file that is larger than what may be taken */
-	sh("truncate -s 8M /tmp/large");
-	want(snap_create(ctl, "/tmp/large", 8192, &id), -ENOSPC);
+	want(snap_create(ctl, "/tmp", 0, &id), -ENOSPC);
 	want(snap_collect(ctl, NULL, &(uint32_t){ 0 }), 0);
 }
 
@@ -53,7 +51,7 @@ int main(void)
 
 	/* how many there are; the array may be too small, but not bad */
 	count = 0;
-	want(snap_collect(ctl, NULL, &count), -ENODATA);
+	want(snap_collect(ctl, NULL, &count), 0);
 	check(count == 2, "%u snapshots instead of 2", count);
 	count = 1;
 	want(snap_collect(ctl, ids, &count), -ENODATA);

@@ -5,11 +5,6 @@
 d=$(dev_null 64); put "$d" 0 65536 1
 attach "$d"
 
-# A file that is there already and larger than the limit.
-truncate -s 32M /tmp/big
-if blksnapctl create --limit 8M /tmp/big >/dev/null 2>/tmp/error; then fail "a file over the limit is taken"; fi
-grep -q ENOSPC /tmp/error || fail "$(cat /tmp/error)"
-
 overflow() {	# STORAGE LIMIT_MiB
 	echo "storage $1, limit $2 MiB"
 	id=$(snapshot "$2" "$1" "$d")
@@ -18,7 +13,7 @@ overflow() {	# STORAGE LIMIT_MiB
 	blksnapctl events --timeout 60000 --count 2 "$id" | tee /tmp/events
 	grep -q event=no-space /tmp/events || fail "no event that space is missing"
 	grep -q event=corrupted /tmp/events || fail "no event that the image is lost"
-	grep -q 'error=-28' /tmp/events || fail "the event has another error than ENOSPC"
+	grep -q 'error=28' /tmp/events || fail "the event has another error than ENOSPC"
 	blksnapctl image "$d" 2>/tmp/error && fail "an image that overflowed"
 	cat /tmp/error
 	[ -z "${3:-}" ] || [ "$(stat -c %s "$3")" -le $(($2 << 20)) ] || fail "$3 is larger than the limit"
@@ -32,6 +27,13 @@ overflow() {	# STORAGE LIMIT_MiB
 overflow "$(storage_dir)" 4
 truncate -s 2M /tmp/small
 overflow /tmp/small 4 /tmp/small
+# Of a file that is larger than the limit no more than that is used, and the rest stays as it is.
+put /dev/vdc 0 32768 7
+dd if=/dev/vdc of=/tmp/big bs=1M count=32 2>/dev/null
+overflow /tmp/big 8
+equal "$(stat -c %s /tmp/big)" $((32 << 20)) "size of a file that was larger than the limit"
+equal "$(digest /tmp/big 8192 24576)" "$(digest /dev/vdc 8192 24576)" "what lies beyond the limit"
+[ "$(digest /tmp/big 0 8192)" != "$(digest /dev/vdc 0 8192)" ] || fail "nothing was stored in the file"
 small=$(dev_null 8)
 overflow "$small" 4		# the limit is less than the device
 overflow "$small" 8		# the device is the limit

@@ -34,13 +34,18 @@ static void check_events(const struct source *source, const struct blksnap_uuid 
 			check(corrupted.dev_id_mj == major(st.st_rdev) &&
 			      corrupted.dev_id_mn == minor(st.st_rdev), "corrupted: %u:%u",
 			      corrupted.dev_id_mj, corrupted.dev_id_mn);
-			check(corrupted.err_code == -ENOSPC, "corrupted: error %d",
+			check(corrupted.err_code == ENOSPC, "corrupted: error %d",
 			      corrupted.err_code);
 			seen_corrupted = true;
 			break;
 		case BLKSNAP_EVENT_CODE_NO_SPACE:
 			memcpy(&no_space, event.data, sizeof(no_space));
-			check(no_space.requested_nr_sect, "no space for no sectors");
+			/* The size that it would have had to have, not what of it is missing. */
+			check(no_space.requested_nr_sect > LIMIT / SECTOR &&
+			      no_space.requested_nr_sect <= (LIMIT + source->size) / SECTOR,
+			      "no space: %llu sectors wanted, with a limit of %llu",
+			      (unsigned long long)no_space.requested_nr_sect,
+			      (unsigned long long)LIMIT / SECTOR);
 			seen_no_space = true;
 			break;
 		default:

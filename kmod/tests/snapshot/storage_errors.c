@@ -23,9 +23,9 @@ static void corrupted(const struct blksnap_uuid *id)
 	must(snap_event(control(), id, 5000, &event));
 	check(event.code == BLKSNAP_EVENT_CODE_CORRUPTED, "event %u", event.code);
 	memcpy(&corrupted, event.data, sizeof(corrupted));
-	check(corrupted.err_code < 0, "error %d", corrupted.err_code);
+	check(corrupted.err_code > 0, "error %d", corrupted.err_code);
 	error = image_error(source.fd);
-	check(error == corrupted.err_code, "error %d, the event said %d", error,
+	check(error == -corrupted.err_code, "error %d, the event said %d", error,
 	      corrupted.err_code);
 }
 

@@ -224,7 +224,7 @@ struct blksnap_snapshot_create {
 
 /**
  * struct blksnap_snapshot_array - identifiers of all snapshots
- * @count: in: room at @ids; out: number of snapshots
+ * @count: in: room at @ids, 0 to ask for the number only; out: number of snapshots
  * @ids: user pointer to an array of struct blksnap_uuid
  */
 struct blksnap_snapshot_array {
@@ -272,12 +272,22 @@ enum blksnap_event_codes {
 	BLKSNAP_EVENT_CODE_LOST = 68,
 };
 
+/**
+ * struct blksnap_event_corrupted - the image of a device is lost
+ * @dev_id_mj: major number of the device
+ * @dev_id_mn: minor number
+ * @err_code: why, a positive errno
+ */
 struct blksnap_event_corrupted {
 	__u32 dev_id_mj;
 	__u32 dev_id_mn;
 	__s32 err_code;
 };
 
+/**
+ * struct blksnap_event_no_space - the difference storage was too small
+ * @requested_nr_sect: sectors that it would have had to have
+ */
 struct blksnap_event_no_space {
 	__u64 requested_nr_sect;
 };
