@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include "diff_storage.h"
 #include "params.h"
+#include "stack.h"
 
 /* The least by which it is worth while to grow: 1 MiB, which is whole units of any size. */
 #define GROW_LEAST	((sector_t)2048)
@@ -558,6 +559,8 @@ static void storage_release(struct diff_storage *s)
 	if (s->file)
 		fput(s->file);
 	compat_bdev_close(&s->bdev);
+	stack_free(&s->below);
+	kfree(s->path);
 	kfree(s);
 }
 
@@ -588,10 +591,18 @@ struct diff_storage *diff_storage_open(const char *path, sector_t limit,
 	s->freed = RB_ROOT;
 	spin_lock_init(&s->lock);
 	spin_lock_init(&s->spare_lock);
+	INIT_LIST_HEAD(&s->below);
 	INIT_LIST_HEAD(&s->no_space_event.link);
 	INIT_LIST_HEAD(&s->watermark_event.link);
 	INIT_WORK(&s->grow_work, storage_grow_work);
+	ret = -ENOMEM;
+	s->path = kstrdup(path, GFP_KERNEL);
+	if (!s->path)
+		goto release;
 	ret = s->limit ? storage_open(s, path) : -ENOSPC;
+	if (ret)
+		goto release;
+	ret = diff_storage_look_below(s, &s->below);
 	if (ret)
 		goto release;
 	ret = storage_claim(s);
@@ -619,26 +630,16 @@ void diff_storage_close(struct diff_storage *s)
 	storage_release(s);
 }
 
-static bool same_disk_space(struct block_device *a, struct block_device *b)
-{
-	if (a == b)
-		return true;
-	return a->bd_disk == b->bd_disk && (!bdev_is_partition(a) || !bdev_is_partition(b));
-}
-
 /**
- * diff_storage_is_on - whether a device holds the storage
+ * diff_storage_look_below - find the devices that the storage lies on
  * @s: the storage
- * @bdev: the device
+ * @devices: an empty list, takes struct stack_device
  *
- * Sees what lies directly on the device, its partitions or the disk that it is a
- * partition of. What lies there by way of other devices shows when it is used.
+ * Return: 0 or a negative errno.
  */
-bool diff_storage_is_on(struct diff_storage *s, struct block_device *bdev)
+int diff_storage_look_below(struct diff_storage *s, struct list_head *devices)
 {
-	struct block_device *on = s->bdev.bdev;
-
 	if (s->file)
-		on = file_inode(s->file)->i_sb->s_bdev;
-	return on && same_disk_space(on, bdev);
+		return stack_of_file(s->path, s->file, devices);
+	return stack_of_bdev(s->bdev.bdev, devices);
 }

@@ -17,6 +17,8 @@ struct diff_area;
  * @events: of the snapshot
  * @file: regular file, or NULL
  * @bdev: block device, or an empty one
+ * @path: by which it was opened
+ * @below: struct stack_device that it lies on; under the lock of all snapshots
  * @sparse: the file needs no allocation ahead: it takes space as it is written
  * @unit_shift: log2 of the sectors of a unit, in which space is given out and copies are made
  * @in_memory: a read of @file does not wait for a device
@@ -56,6 +58,8 @@ struct diff_storage {
 	struct event_queue *events;
 	struct file *file;
 	struct compat_bdev bdev;
+	char *path;
+	struct list_head below;
 	bool sparse;
 	bool in_memory;
 	bool in_place;
@@ -95,7 +99,7 @@ struct diff_storage {
 struct diff_storage *diff_storage_open(const char *path, sector_t limit,
 				       struct event_queue *events);
 void diff_storage_close(struct diff_storage *s);
-bool diff_storage_is_on(struct diff_storage *s, struct block_device *bdev);
+int diff_storage_look_below(struct diff_storage *s, struct list_head *devices);
 
 /* Space. */
 sector_t diff_storage_alloc(struct diff_storage *s, sector_t want, sector_t at,

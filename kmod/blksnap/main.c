@@ -9,6 +9,7 @@
 #include "diff_area.h"
 #include "image.h"
 #include "snapshot.h"
+#include "stack.h"
 #include "stat.h"
 #include "tracker.h"
 
@@ -22,9 +23,12 @@ static int __init blksnap_init(void)
 	ret = image_init();
 	if (ret)
 		goto pieces;
-	ret = take_init();
+	ret = stack_init();
 	if (ret)
 		goto image;
+	ret = take_init();
+	if (ret)
+		goto stack;
 	ret = tracker_init();
 	if (ret)
 		goto take;
@@ -37,6 +41,8 @@ tracker:
 	tracker_exit();
 take:
 	take_exit();
+stack:
+	stack_exit();
 image:
 	image_exit();
 pieces:
@@ -51,6 +57,7 @@ static void __exit blksnap_exit(void)
 	control_exit();
 	tracker_exit();
 	take_exit();
+	stack_exit();
 	image_exit();
 	pieces_exit();
 }

@@ -12,6 +12,7 @@
 #include "diff_storage.h"
 #include "image.h"
 #include "snapshot.h"
+#include "stack.h"
 #include "tracker.h"
 
 /*
@@ -145,6 +146,7 @@ static void device_drop(struct snapshot_device *dev)
 	mutex_lock(&snapshots_lock);
 	t->snapshot = NULL;
 	mutex_unlock(&snapshots_lock);
+	compat_bdev_unhold(&dev->held);
 	tracker_put(t);
 	kfree(dev);
 }
@@ -172,7 +174,6 @@ int snapshot_destroy(const struct blksnap_uuid *id)
 	list_for_each_entry_safe(dev, next, &devices, link)
 		device_drop(dev);
 	mutex_unlock(&snap->lock);
-	/* Unlocked: who removes the storage's disk may wait for one who adds it. */
 	diff_storage_close(snap->storage);
 	event_queue_close(&snap->events);
 	pr_info("snapshot %pUb destroyed\n", &snap->id);
@@ -210,20 +211,17 @@ int snapshot_collect(struct blksnap_uuid *ids, u32 room, u32 *count)
  * Devices.
  */
 
-static int device_check(struct snapshot *snap, struct tracker *t)
+/* With the lock of all snapshots, and a device that is there. */
+static int device_check_storage(struct snapshot *snap, struct tracker *t)
 {
 	struct block_device *bdev = t->flt.bdev;
+	const struct stack_device *sd = stack_find(&snap->storage->below, bdev);
 
-	if (compat_has_integrity(bdev)) {
-		pr_err("%pg: devices with data integrity (T10-PI) are not supported\n", bdev);
-		return -EOPNOTSUPP;
-	}
-	if (diff_storage_is_on(snap->storage, bdev)) {
-		pr_err("%pg: holds the difference storage of the snapshot; choose another place for it\n",
-		       bdev);
-		return -EBUSY;
-	}
-	return 0;
+	if (!sd)
+		return 0;
+	pr_err("%pg: holds the difference storage of the snapshot, %s; choose another place for it\n",
+	       bdev, sd->how);
+	return -EBUSY;
 }
 
 static int device_link(struct snapshot *snap, struct snapshot_device *dev)
@@ -232,10 +230,16 @@ static int device_link(struct snapshot *snap, struct snapshot_device *dev)
 	int ret = 0;
 
 	mutex_lock(&snapshots_lock);
-	if (t->gone || t->detaching)
+	if (snap->destroyed)
+		ret = -ESRCH;
+	else if (snap->taking)
+		ret = -EALREADY;
+	else if (t->gone || t->detaching)
 		ret = -ENODEV;
 	else if (t->snapshot)
 		ret = t->snapshot == snap ? -EALREADY : -EBUSY;
+	else
+		ret = device_check_storage(snap, t);
 	if (!ret) {
 		t->snapshot = snap;
 		list_add_tail(&dev->link, &snap->devices);
@@ -249,33 +253,111 @@ static int device_link(struct snapshot *snap, struct snapshot_device *dev)
  * @id: the snapshot
  * @t: tracker of the device
  *
+ * Called from a command to the device, for which the device's removal waits: so this waits for
+ * nobody who takes or destroys.
+ *
  * Return: 0; -ESRCH no such snapshot, -EALREADY it is in it or the snapshot is
- * taken, -EBUSY it is in another one or holds the storage, -EOPNOTSUPP its data
- * cannot be copied, -ENODEV it is going, -EINTR, -ENOMEM.
+ * taken, if only just now, -EBUSY it is in another one or holds the storage, -EOPNOTSUPP its
+ * data cannot be copied, -ENODEV it is going, -ENOMEM.
  */
 int snapshot_add(const struct blksnap_uuid *id, struct tracker *t)
 {
-	struct snapshot *snap = snapshot_find_lock(id, -ESRCH);
+	struct snapshot *snap = snapshot_find(id);
 	struct snapshot_device *dev;
 	int ret;
 
-	if (IS_ERR(snap))
-		return PTR_ERR(snap);
-	ret = snap->taken ? -EALREADY : device_check(snap, t);
-	if (ret)
-		goto unlock;
+	if (!snap)
+		return -ESRCH;
+	ret = -EOPNOTSUPP;
+	if (compat_has_integrity(t->flt.bdev)) {
+		pr_err("%pg: devices with data integrity (T10-PI) are not supported\n",
+		       t->flt.bdev);
+		goto put;
+	}
 	ret = -ENOMEM;
 	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 	if (!dev)
-		goto unlock;
+		goto put;
 	dev->tracker = tracker_get(t);
 	ret = device_link(snap, dev);
 	if (ret) {
 		tracker_put(t);
 		kfree(dev);
 	}
-unlock:
-	snapshot_unlock(snap);
+put:
+	snapshot_put(snap);
+	return ret;
+}
+
+/* Opens the device, which must not be done by a command to it. */
+static int device_hold(struct snapshot_device *dev)
+{
+	struct tracker *t = dev->tracker;
+	dev_t number = 0;
+	int ret;
+
+	mutex_lock(&snapshots_lock);
+	if (!t->gone)
+		number = t->flt.bdev->bd_dev;
+	mutex_unlock(&snapshots_lock);
+	if (!number)
+		return -ENODEV;
+	ret = compat_bdev_hold(&dev->held, number);
+	if (ret) {
+		pr_err("device %u:%u: cannot be opened: error %d\n", MAJOR(number),
+		       MINOR(number), ret);
+		return ret == -ENXIO ? -ENODEV : ret;
+	}
+	/* It may be another by now that has the number. */
+	mutex_lock(&snapshots_lock);
+	if (t->gone || dev->held.bdev != t->flt.bdev)
+		ret = -ENODEV;
+	mutex_unlock(&snapshots_lock);
+	return ret;
+}
+
+static int devices_hold(struct snapshot *snap)
+{
+	struct snapshot_device *dev;
+	int ret = 0;
+
+	list_for_each_entry(dev, &snap->devices, link) {
+		ret = device_hold(dev);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+static void devices_unhold(struct snapshot *snap)
+{
+	struct snapshot_device *dev;
+
+	list_for_each_entry(dev, &snap->devices, link)
+		compat_bdev_unhold(&dev->held);
+}
+
+/* What the storage lies on may have changed since the devices were added. */
+static int devices_check_storage(struct snapshot *snap)
+{
+	struct snapshot_device *dev;
+	LIST_HEAD(below);
+	LIST_HEAD(old);
+	int ret;
+
+	ret = diff_storage_look_below(snap->storage, &below);
+	if (ret)
+		return ret;
+	mutex_lock(&snapshots_lock);
+	list_splice_init(&snap->storage->below, &old);
+	list_splice(&below, &snap->storage->below);
+	list_for_each_entry(dev, &snap->devices, link) {
+		ret = dev->tracker->gone ? -ENODEV : device_check_storage(snap, dev->tracker);
+		if (ret)
+			break;
+	}
+	mutex_unlock(&snapshots_lock);
+	stack_free(&old);
 	return ret;
 }
 
@@ -360,7 +442,8 @@ static void devices_reset(struct snapshot *snap)
  * @id: the snapshot
  *
  * Return: 0 with the images there; -ESRCH no such snapshot, -ENODEV it has no
- * device or one is gone, -EALREADY it is taken, -ETIMEDOUT the devices could not be
+ * device or one is gone, -EALREADY it is taken, -EBUSY the storage lies on one of them,
+ * -ETIMEDOUT the devices could not be
  * brought to a halt in time, or what freezing a filesystem says. After an error
  * nothing is kept; the maps may have been switched, if it came of making the images.
  */
@@ -374,15 +457,26 @@ int snapshot_take(const struct blksnap_uuid *id)
 	ret = -EALREADY;
 	if (snap->taken)
 		goto unlock;
-	ret = -ENODEV;
-	if (list_empty(&snap->devices))
+	mutex_lock(&snapshots_lock);
+	ret = list_empty(&snap->devices) ? -ENODEV : 0;
+	snap->taking = !ret;
+	mutex_unlock(&snapshots_lock);
+	if (ret)
 		goto unlock;
-	do {
+	ret = devices_hold(snap) ?: devices_check_storage(snap);
+	while (!ret) {
 		ret = devices_take(snap);
-		if (ret)
-			devices_reset(snap);
-	} while (ret == -EAGAIN && --tries);
+		if (!ret)
+			break;
+		devices_reset(snap);
+		if (ret == -EAGAIN && --tries)
+			ret = 0;
+	}
 	if (ret) {
+		devices_unhold(snap);
+		mutex_lock(&snapshots_lock);
+		snap->taking = false;
+		mutex_unlock(&snapshots_lock);
 		pr_err("snapshot %pUb could not be taken: error %d\n", &snap->id, ret);
 	} else {
 		snap->taken = true;

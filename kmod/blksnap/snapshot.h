@@ -6,6 +6,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/uuid.h>
+#include "compat.h"
 #include "events.h"
 
 struct diff_area;
@@ -17,11 +18,14 @@ struct tracker;
  * @link: in the snapshot
  * @tracker: of the device, with a reference
  * @area: what is kept of it, once taken
+ * @held: the device, open from before it is taken to the end, as a mount would have it: so
+ *	a partition stays when the table is read again
  */
 struct snapshot_device {
 	struct list_head link;
 	struct tracker *tracker;
 	struct diff_area *area;
+	struct compat_bdev held;
 };
 
 /**
@@ -29,8 +33,11 @@ struct snapshot_device {
  * @link: among all snapshots, until it is destroyed
  * @kref: held by that list and by those who work with it
  * @id: for user space
- * @lock: one at a time adds, takes or destroys
- * @devices: struct snapshot_device; under @lock and the lock of all snapshots
+ * @lock: one at a time takes or destroys; no command to a device may wait for it, since
+ *	devices are opened and closed with it held
+ * @devices: struct snapshot_device; under @lock and the lock of all snapshots, but that adding
+ *	one until @taking needs the latter only
+ * @taking: it is being taken, or was
  * @taken: it was taken
  * @destroyed: it is going
  * @storage: for what is overwritten
@@ -40,8 +47,9 @@ struct snapshot {
 	struct list_head link;
 	struct kref kref;
 	uuid_t id;
-	struct mutex lock; /* adding, taking, destroying */
+	struct mutex lock; /* taking, destroying */
 	struct list_head devices;
+	bool taking;
 	bool taken;
 	bool destroyed;
 	struct diff_storage *storage;

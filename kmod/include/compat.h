@@ -178,6 +178,43 @@ static inline void compat_bdev_close(struct compat_bdev *b)
 	b->bdev = NULL;
 }
 
+/*
+ * Opens a device beside whoever else has it open, so that it stays. A partition cannot be taken
+ * away then but with its disk.
+ */
+static inline int compat_bdev_hold(struct compat_bdev *b, dev_t dev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	struct block_device *bdev = blkdev_get_by_dev(dev, FMODE_READ, NULL);
+
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
+	b->bdev = bdev;
+#else
+	struct file *file = bdev_file_open_by_dev(dev, BLK_OPEN_READ, NULL, NULL);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	b->file = file;
+	b->bdev = file_bdev(file);
+#endif
+	return 0;
+}
+
+/* Undoes compat_bdev_hold(), if that was successful. */
+static inline void compat_bdev_unhold(struct compat_bdev *b)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	if (b->bdev)
+		blkdev_put(b->bdev, FMODE_READ);
+#else
+	if (b->file)
+		bdev_fput(b->file);
+	b->file = NULL;
+#endif
+	b->bdev = NULL;
+}
+
 /* A disk for an image: blocks as on @like, discards in whole units. */
 static inline struct gendisk *compat_alloc_image_disk(struct block_device *like,
 						      unsigned int unit)

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a file or a device stands on: all devices below it, down to the last. What is below
+ * dm, md and loop, and which devices a btrfs has, is private to their drivers, but sysfs shows
+ * it. So a mount of that is kept, which user space does not see.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+#include <linux/dcache.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kdev_t.h>
+#include <linux/limits.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/slab.h>
+#include <linux/uuid.h>
+#include "compat.h"
+#include "stack.h"
+
+/* Longest name in sysfs that is asked for. */
+#define SYSFS_PATH_MAX	256
+
+static struct vfsmount *sysfs;
+
+/*
+ * sysfs.
+ */
+
+/* Reads a file with one line; -ENOENT if there is none. */
+static int sysfs_read(const char *path, char *buf, size_t size)
+{
+	struct file *file = file_open_root_mnt(sysfs, path, O_RDONLY, 0);
+	loff_t pos = 0;
+	ssize_t n;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	n = kernel_read(file, buf, size - 1, &pos);
+	fput(file);
+	if (n < 0)
+		return n;
+	buf[n] = '\0';
+	strim(buf);
+	return 0;
+}
+
+static int sysfs_read_dev(const char *path, dev_t *dev)
+{
+	unsigned int major, minor;
+	char text[32];
+	int ret;
+
+	ret = sysfs_read(path, text, sizeof(text));
+	if (ret)
+		return ret;
+	if (sscanf(text, "%u:%u", &major, &minor) != 2)
+		return -EINVAL;
+	*dev = MKDEV(major, minor);
+	return 0;
+}
+
+/*
+ * The devices found.
+ */
+
+static bool stack_knows(const struct list_head *devices, dev_t dev)
+{
+	const struct stack_device *sd;
+
+	list_for_each_entry(sd, devices, link)
+		if (sd->dev == dev)
+			return true;
+	return false;
+}
+
+static int stack_add(struct list_head *devices, dev_t dev, const char *above, const char *name)
+{
+	char path[SYSFS_PATH_MAX], number[16];
+	struct stack_device *sd;
+	size_t size;
+
+	if (stack_knows(devices, dev))
+		return 0;
+	size = strlen(above) + strlen(" on ") + strlen(name) + 1;
+	sd = kmalloc(struct_size(sd, how, size), GFP_KERNEL);
+	if (!sd)
+		return -ENOMEM;
+	snprintf(sd->how, size, "%s%s%s", above, *above ? " on " : "", name);
+	sd->dev = dev;
+	sd->disk = dev;
+	/* The directory above that of a partition is its disk's. */
+	snprintf(path, sizeof(path), "dev/block/%u:%u/partition", MAJOR(dev), MINOR(dev));
+	if (!sysfs_read(path, number, sizeof(number))) {
+		snprintf(path, sizeof(path), "dev/block/%u:%u/../dev", MAJOR(dev), MINOR(dev));
+		sysfs_read_dev(path, &sd->disk);
+	}
+	list_add_tail(&sd->link, devices);
+	return 0;
+}
+
+static int stack_add_bdev(struct list_head *devices, struct block_device *bdev, const char *above)
+{
+	char name[BDEVNAME_SIZE * 2];
+
+	snprintf(name, sizeof(name), "%pg", bdev);
+	return stack_add(devices, bdev->bd_dev, above, name);
+}
+
+/**
+ * struct stack_dir - a directory of links to devices
+ * @ctx: of the iteration
+ * @devices: takes the devices
+ * @path: of the directory in sysfs
+ * @above: what stands on them
+ * @error: of adding one
+ */
+struct stack_dir {
+	struct dir_context ctx;
+	struct list_head *devices;
+	const char *path;
+	const char *above;
+	int error;
+};
+
+static bool stack_dir_entry(struct dir_context *ctx, const char *name, int len, loff_t pos,
+			    u64 ino, unsigned int type)
+{
+	struct stack_dir *dir = container_of(ctx, struct stack_dir, ctx);
+	char path[SYSFS_PATH_MAX], entry[NAME_MAX + 1];
+	dev_t dev;
+
+	if (*name == '.')
+		return true;
+	snprintf(entry, sizeof(entry), "%.*s", len, name);
+	snprintf(path, sizeof(path), "%s/%s/dev", dir->path, entry);
+	/* A device that went away just now is no matter. */
+	if (!sysfs_read_dev(path, &dev))
+		dir->error = stack_add(dir->devices, dev, dir->above, entry);
+	return !dir->error;
+}
+
+/* Adds the devices to which links in a directory lead, if there is such a directory. */
+static int stack_add_dir(struct list_head *devices, const char *path, const char *above)
+{
+	struct stack_dir dir = {
+		.ctx.actor = stack_dir_entry,
+		.devices = devices,
+		.path = path,
+		.above = above,
+	};
+	struct file *file = file_open_root_mnt(sysfs, path, O_RDONLY | O_DIRECTORY, 0);
+	int ret;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file) == -ENOENT ? 0 : PTR_ERR(file);
+	ret = iterate_dir(file, &dir.ctx);
+	fput(file);
+	return ret ?: dir.error;
+}
+
+/* Adds the devices of the filesystem that a file is on. */
+static int stack_add_inode(struct list_head *devices, struct inode *inode, const char *above)
+{
+	struct super_block *sb = inode->i_sb;
+	char path[SYSFS_PATH_MAX];
+
+	if (sb->s_bdev)
+		return stack_add_bdev(devices, sb->s_bdev, above);
+	if (sb->s_magic != BTRFS_SUPER_MAGIC)
+		return 0;
+	snprintf(path, sizeof(path), "fs/btrfs/%pU/devices", &sb->s_uuid);
+	return stack_add_dir(devices, path, above);
+}
+
+/*
+ * What a loop device reads may be a device itself. A file that was deleted had been in the
+ * directory that its path names.
+ */
+static int stack_add_backing(struct list_head *devices, char *file, const char *above)
+{
+	struct inode *inode;
+	struct path at;
+	char *how, *end;
+	int ret;
+
+	how = kasprintf(GFP_KERNEL, "%s on %s", above, file);
+	if (!how)
+		return -ENOMEM;
+	ret = kern_path(file, 0, &at);
+	end = strrchr(file, '/');
+	if (ret && end) {
+		end[end == file] = '\0';
+		ret = kern_path(file, 0, &at);
+	}
+	if (ret) {
+		pr_warn("%s: cannot be found, and so neither what it lies on: error %d\n", how, ret);
+		kfree(how);
+		return 0;
+	}
+	inode = d_real_inode(at.dentry);
+	if (S_ISBLK(inode->i_mode))
+		ret = stack_add(devices, inode->i_rdev, above, file);
+	else
+		ret = stack_add_inode(devices, inode, how);
+	path_put(&at);
+	kfree(how);
+	return ret;
+}
+
+/* Adds what one device stands on. */
+static int stack_descend(struct list_head *devices, const struct stack_device *sd)
+{
+	char path[SYSFS_PATH_MAX], *file;
+	int ret;
+
+	snprintf(path, sizeof(path), "dev/block/%u:%u/slaves", MAJOR(sd->disk), MINOR(sd->disk));
+	ret = stack_add_dir(devices, path, sd->how);
+	if (ret)
+		return ret;
+	file = kmalloc(PATH_MAX, GFP_KERNEL);
+	if (!file)
+		return -ENOMEM;
+	snprintf(path, sizeof(path), "dev/block/%u:%u/loop/backing_file", MAJOR(sd->disk),
+		 MINOR(sd->disk));
+	if (!sysfs_read(path, file, PATH_MAX))
+		ret = stack_add_backing(devices, file, sd->how);
+	kfree(file);
+	return ret;
+}
+
+/* What is found is added at the end, so that it is come to in its turn. */
+static int stack_descend_all(struct list_head *devices)
+{
+	struct stack_device *sd;
+	int ret = 0;
+
+	list_for_each_entry(sd, devices, link) {
+		ret = stack_descend(devices, sd);
+		if (ret)
+			break;
+	}
+	if (ret)
+		stack_free(devices);
+	return ret;
+}
+
+/**
+ * stack_of_file - find all devices that a file stands on
+ * @path: name for it
+ * @file: the file
+ * @devices: an empty list, takes struct stack_device
+ *
+ * It sees through dm, md, loop, bcache, btrfs and overlayfs. What has no devices that this
+ * kernel knows of, as a filesystem of a network, has none.
+ *
+ * Return: 0 or a negative errno.
+ */
+int stack_of_file(const char *path, struct file *file, struct list_head *devices)
+{
+	int ret = stack_add_inode(devices, d_real_inode(file->f_path.dentry), path);
+
+	return ret ?: stack_descend_all(devices);
+}
+
+/**
+ * stack_of_bdev - find a device and all those that it stands on
+ * @bdev: the device
+ * @devices: an empty list, takes struct stack_device
+ *
+ * Return: 0 or a negative errno.
+ */
+int stack_of_bdev(struct block_device *bdev, struct list_head *devices)
+{
+	int ret = stack_add_bdev(devices, bdev, "");
+
+	return ret ?: stack_descend_all(devices);
+}
+
+/**
+ * stack_find - find what shares sectors with a device
+ * @devices: struct stack_device
+ * @bdev: the device
+ *
+ * Return: the device itself, a partition of it or the disk that it is a partition of; or NULL.
+ */
+const struct stack_device *stack_find(const struct list_head *devices,
+				      struct block_device *bdev)
+{
+	dev_t disk = bdev_whole(bdev)->bd_dev;
+	const struct stack_device *sd;
+
+	list_for_each_entry(sd, devices, link)
+		if (sd->dev == bdev->bd_dev ||
+		    (sd->disk == disk && (sd->dev == disk || bdev->bd_dev == disk)))
+			return sd;
+	return NULL;
+}
+
+void stack_free(struct list_head *devices)
+{
+	struct stack_device *sd, *next;
+
+	list_for_each_entry_safe(sd, next, devices, link) {
+		list_del(&sd->link);
+		kfree(sd);
+	}
+}
+
+int __init stack_init(void)
+{
+	struct file_system_type *type = get_fs_type("sysfs");
+
+	/* Of the kernel itself, so that no reference to its module has to be given back. */
+	if (!type)
+		return -ENODEV;
+	sysfs = kern_mount(type);
+	return PTR_ERR_OR_ZERO(sysfs);
+}
+
+void stack_exit(void)
+{
+	kern_unmount(sysfs);
+}
