@@ -324,7 +324,7 @@ static long ctl_threshold(struct tracker *t, u8 __user *buf, u32 *plen)
 	/* In whole blocks, and at least one unless it is off. */
 	WRITE_ONCE(t->threshold, (arg.changed_bytes >> shift) +
 		   !!(arg.changed_bytes & ((1ULL << shift) - 1)));
-	WRITE_ONCE(t->special, t->async || t->threshold);
+	tracker_update_special(t);
 	tracker_check_threshold(t);
 	mutex_unlock(&t->lock);
 	return 0;

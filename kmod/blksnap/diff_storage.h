@@ -126,6 +126,7 @@ int store_reserve(struct diff_storage *s, struct diff_area *area, size_t bytes, 
 void store_unreserve(struct diff_storage *s, size_t bytes);
 void store_queue(struct diff_storage *s, struct copy *copy);
 void store_over(struct diff_storage *s, struct copy *copy);
+int store_write_through(struct diff_storage *s, struct page *page);
 void store_flush(struct diff_storage *s);
 
 /* Have queued copies stored at once. */

@@ -11,6 +11,7 @@
 #include "diff_area.h"
 #include "diff_storage.h"
 #include "image.h"
+#include "probe.h"
 #include "snapshot.h"
 #include "stack.h"
 #include "tracker.h"
@@ -463,7 +464,7 @@ int snapshot_take(const struct blksnap_uuid *id)
 	mutex_unlock(&snapshots_lock);
 	if (ret)
 		goto unlock;
-	ret = devices_hold(snap) ?: devices_check_storage(snap);
+	ret = devices_hold(snap) ?: devices_check_storage(snap) ?: probe_storage(snap);
 	while (!ret) {
 		ret = devices_take(snap);
 		if (!ret)

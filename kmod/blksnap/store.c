@@ -314,14 +314,14 @@ static void batch_end_io(struct bio *bio)
 		store_kick(s);
 }
 
-static int file_write(struct diff_storage *s, struct batch *b)
+static int file_write(struct diff_storage *s, struct bio_vec *bvec, unsigned int nr_pages,
+		      sector_t sector)
 {
-	size_t bytes = (size_t)b->nr_pages << PAGE_SHIFT;
-	loff_t pos = (loff_t)b->sector << SECTOR_SHIFT;
+	loff_t pos = (loff_t)sector << SECTOR_SHIFT;
 	struct iov_iter iter;
 	ssize_t n;
 
-	iov_iter_bvec(&iter, ITER_SOURCE, b->bvec, b->nr_pages, bytes);
+	iov_iter_bvec(&iter, ITER_SOURCE, bvec, nr_pages, (size_t)nr_pages << PAGE_SHIFT);
 	while (iov_iter_count(&iter)) {
 		n = compat_file_write(s->file, &iter, &pos);
 		/* What O_DIRECT cannot do here goes by way of the page cache. */
@@ -340,7 +340,7 @@ static void batch_write(struct diff_storage *s, struct batch *b)
 	struct bio *bio = &b->bio;
 
 	if (s->file) {
-		b->error = file_write(s, b);
+		b->error = file_write(s, b->bvec, b->nr_pages, b->sector);
 		if (b->error == -ENOSPC)
 			diff_storage_no_space(s, b->end);
 		batch_written(s, b);
@@ -352,6 +352,30 @@ static void batch_write(struct diff_storage *s, struct batch *b)
 	bio->bi_iter.bi_size = b->nr_pages << PAGE_SHIFT;
 	bio->bi_end_io = batch_end_io;
 	submit_bio_noacct(bio);
+}
+
+/**
+ * store_write_through - write a page to the start of the storage, down to where it lies
+ * @s: a storage in which nothing is kept
+ * @page: is written
+ *
+ * Return: 0 or a negative errno.
+ */
+int store_write_through(struct diff_storage *s, struct page *page)
+{
+	struct bio_vec bvec;
+	struct bio bio;
+	int ret;
+
+	bvec_set_page(&bvec, page, PAGE_SIZE, 0);
+	if (s->file)
+		return file_write(s, &bvec, 1, 0) ?: vfs_fsync(s->file, 0);
+	bio_init(&bio, s->bdev.bdev, &bvec, 1, REQ_OP_WRITE);
+	bio.bi_vcnt = 1;
+	bio.bi_iter.bi_size = PAGE_SIZE;
+	ret = submit_bio_wait(&bio);
+	bio_uninit(&bio);
+	return ret ?: blkdev_issue_flush(s->bdev.bdev);
 }
 
 static void store_reap(struct diff_storage *s)

@@ -15,6 +15,7 @@
 #include "diff_area.h"
 #include "events.h"
 #include "image.h"
+#include "probe.h"
 #include "snapshot.h"
 #include "tracker.h"
 
@@ -227,6 +228,12 @@ void tracker_check_threshold(struct tracker *t)
 			     (u64)changed << (t->map->block_shift + SECTOR_SHIFT));
 }
 
+/* With the tracker's lock. */
+void tracker_update_special(struct tracker *t)
+{
+	WRITE_ONCE(t->special, t->async || t->threshold || t->probed);
+}
+
 /*
  * The path of a write.
  */
@@ -309,6 +316,8 @@ static noinline bool tracker_submit_any(struct blkfilter *flt, struct bio *bio, 
 		goto leave;
 	if (t->async && !inflight_begin(t, bio))
 		goto leave;
+	if (unlikely(READ_ONCE(t->probed)))
+		probe_look(t, bio);
 	gate_count(&t->gate, count);
 	tracker_mark(t, sector, count);
 	tracker_check_threshold(t);

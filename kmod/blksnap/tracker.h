@@ -12,6 +12,9 @@
 #include "gate.h"
 #include "stat.h"
 
+/* Bytes by which a sector is known again. */
+#define PROBE_MARKER	16
+
 struct diff_area;
 struct snapshot;
 
@@ -25,7 +28,10 @@ struct snapshot;
  * @area_srcu: those who use @area
  * @async: the driver may complete writes after it has returned, and has no
  *	queue that could be drained
- * @special: more is to be done for a write than to mark it: @async, or a @threshold
+ * @special: more is to be done for a write than to mark it: @async, @probed, or a @threshold
+ * @probed: writes are looked at for @marker
+ * @marker_seen: it was in one
+ * @marker: how sectors begin that were written to a storage, to see whether they come here
  * @inflight: struct inflight, for each write to an @async device
  * @older: writes may be under way that began before it was attached, and are known to nobody
  * @diskseq: of the disk when the map was made; another one means other content
@@ -49,6 +55,9 @@ struct tracker {
 	struct srcu_struct area_srcu;
 	bool async;
 	bool special;
+	bool probed;
+	bool marker_seen;
+	u8 marker[PROBE_MARKER];
 	bool older;
 	mempool_t inflight;
 	u64 diskseq;
@@ -71,6 +80,7 @@ struct tracker *tracker_get(struct tracker *t);
 void tracker_put(struct tracker *t);
 void tracker_tell_size(struct tracker *t);
 void tracker_check_threshold(struct tracker *t);
+void tracker_update_special(struct tracker *t);
 void tracker_totals(struct tracker *t, u64 *writes, u64 *sectors);
 
 /* Control commands of the filter. */

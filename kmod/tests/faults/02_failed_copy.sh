@@ -16,7 +16,7 @@ same "$d" 1024 4 2 || fail "the write was lost"
 error=$(blksnapctl --json info "$d" | sed -n 's/.*"image_error": \(-*[0-9]*\).*/\1/p')
 [ "$error" -lt 0 ] || fail "the image has no error: '$error'"
 blksnapctl events --timeout 60000 --count 1 "$id" | tee /tmp/event
-grep -q "event=corrupted.* error=$error$" /tmp/event || fail "the event is missing, or of another error than $error"
+grep -q "event=corrupted.* error=${error#-}$" /tmp/event || fail "the event is missing, or of another error than $error"
 refuse dd if=/dev/blksnap-image_"$(cat /sys/block/"${d#/dev/}"/dev)" of=/dev/null bs=4k count=1 iflag=direct
 # Everything else goes on.
 put "$d" 2048 64 3; same "$d" 2048 64 3

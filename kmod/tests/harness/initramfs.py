@@ -12,7 +12,7 @@ from kernel import Missing
 
 # Kernel modules that tests may ask for; what they depend on comes along.
 MODULES = """virtio_pci virtio_blk loop null_blk brd scsi_debug sd_mod zram configfs dm-mod dm-flakey dm-snapshot dm-delay
-    dm-thin-pool dm-crypt md-mod raid0 raid1 ext4 xfs btrfs vfat nls_cp437 nls_iso8859-1 nls_ascii crc32c_generic""".split()
+    dm-thin-pool dm-crypt md-mod raid0 raid1 overlay ext4 xfs btrfs vfat nls_cp437 nls_iso8859-1 nls_ascii crc32c_generic""".split()
 
 TOOLS = {   # command: Debian package
     "mkfs.ext4": "e2fsprogs", "e2fsck": "e2fsprogs", "mkfs.xfs": "xfsprogs", "xfs_repair": "xfsprogs",

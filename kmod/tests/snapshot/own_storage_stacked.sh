@@ -38,6 +38,11 @@ refused "dm" "$d" "$x" "dm-[0-9]* on $n"
 on_a_filesystem ext4 "$x" /tmp/m
 refused "a directory on dm" "$d" /tmp/m "/tmp/m on dm-[0-9]* on $n"
 umount /tmp/m
+if modprobe -q dm-crypt; then
+	y=$(dm crypt "0 $(sectors "$x") crypt aes-cbc-plain 000102030405060708090a0b0c0d0e0f 0 $x 0")
+	refused "dm-crypt over dm" "$d" "$y" "dm-[0-9]* on dm-[0-9]* on $n"
+	dmsetup remove crypt
+fi
 y=$(dm_linear twice "$x")
 refused "dm over dm" "$d" "$y" "dm-[0-9]* on dm-[0-9]* on $n"
 dmsetup remove twice
@@ -85,7 +90,7 @@ mdadm --stop --quiet "$md"
 modprobe -q btrfs || :
 for devices in "$d" "$d $e" "$e $d"; do
 	# shellcheck disable=SC2086
-	mkfs.btrfs -q -f $devices 2>/dev/null || fail "mkfs.btrfs $devices"
+	mkfs.btrfs -q -f $devices >/dev/null 2>&1 || fail "mkfs.btrfs $devices"
 	mkdir -p /tmp/b
 	mount -t btrfs "${devices%% *}" /tmp/b || fail "mount $devices"
 	refused "btrfs on $devices" "$d" /tmp/b "/tmp/b on $n"
@@ -94,6 +99,29 @@ for devices in "$d" "$d $e" "$e $d"; do
 	losetup -d "$l"
 	umount /tmp/b
 done
+
+# What cannot be looked up is seen as soon as it is written to: a file that no path leads to any more.
+unseen() {	# WHAT STORAGE
+	echo "$1"
+	put "$d" $((150 * 1024)) 64 3
+	id=$(blksnapctl create --limit 4M "$2") || fail "$1: create on $2"
+	try blksnapctl add "$id" "$d"
+	if blksnapctl take "$id" 2>/tmp/error; then fail "$1: taken with the storage on its source"; fi
+	grep -q EBUSY /tmp/error || fail "$1: $(cat /tmp/error)"
+	kernel_log | grep -q "$n: holds the difference storage of the snapshot: what is written to $2 comes to it" ||
+		fail "$1: $(kernel_log | tail -n 3)"
+	try blksnapctl destroy "$id"
+}
+on_a_filesystem ext4 "$d" /tmp/m
+l=$(dev_loop 24 /tmp/m/file)
+umount -l /tmp/m
+unseen "loop over a file that is mounted nowhere" "$l"
+y=$(dm_linear over "$l")
+on_a_filesystem ext4 "$y" /tmp/n
+unseen "a directory on dm over such a loop" /tmp/n
+umount /tmp/n
+dmsetup remove over
+losetup -d "$l"
 
 # What only looks like it: another part of the disk, another disk.
 try blksnapctl detach "$d"

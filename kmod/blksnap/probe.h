@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _BLKSNAP_PROBE_H
+#define _BLKSNAP_PROBE_H
+
+struct bio;
+struct snapshot;
+struct tracker;
+
+int probe_storage(struct snapshot *snap);
+void probe_look(struct tracker *t, struct bio *bio);
+
+#endif /* _BLKSNAP_PROBE_H */
