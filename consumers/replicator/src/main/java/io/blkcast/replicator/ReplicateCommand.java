@@ -103,7 +103,9 @@ public final class ReplicateCommand implements Callable<Integer> {
     } catch (IncrementException e) {
       spec.commandLine()
           .getErr()
-          .println("blkcast replicate: " + Printable.lines(Redactor.text(String.valueOf(e.getMessage()))));
+          .println(
+              "blkcast replicate: "
+                  + Printable.lines(Redactor.text(String.valueOf(e.getMessage()))));
       return 1;
     }
   }

@@ -77,7 +77,8 @@ public final class VerifyCommand implements Callable<Integer> {
     } catch (IncrementException e) {
       spec.commandLine()
           .getErr()
-          .println("blkcast verify: " + Printable.lines(Redactor.text(String.valueOf(e.getMessage()))));
+          .println(
+              "blkcast verify: " + Printable.lines(Redactor.text(String.valueOf(e.getMessage()))));
       return 1;
     }
   }
