@@ -338,6 +338,58 @@ static void devices_unhold(struct snapshot *snap)
 		compat_bdev_unhold(&dev->held);
 }
 
+/* A device of a snapshot that the storage of another lies on; with the lock of all snapshots. */
+static struct block_device *storage_on_device(const struct diff_storage *s,
+					      const struct snapshot *snap)
+{
+	const struct snapshot_device *dev;
+
+	list_for_each_entry(dev, &snap->devices, link)
+		if (!dev->tracker->gone && stack_find(&s->below, dev->tracker->flt.bdev))
+			return dev->tracker->flt.bdev;
+	return NULL;
+}
+
+/* A snapshot that is reached now, because the storage of one that was lies on its devices. */
+static struct snapshot *snapshot_reach(void)
+{
+	struct snapshot *snap, *from;
+
+	list_for_each_entry(snap, &snapshots, link) {
+		if (snap->reached || !snap->taking)
+			continue;
+		list_for_each_entry(from, &snapshots, link) {
+			if (from->reached && storage_on_device(from->storage, snap)) {
+				snap->reached = true;
+				return snap;
+			}
+		}
+	}
+	return NULL;
+}
+
+/*
+ * What is kept of one snapshot may overwrite, on a device of another, what has to be kept of that.
+ * In a circle this would not end before the storages are full. With the lock of all snapshots.
+ */
+static int snapshot_check_circle(struct snapshot *snap)
+{
+	struct block_device *bdev;
+	struct snapshot *other;
+
+	list_for_each_entry(other, &snapshots, link)
+		other->reached = other == snap;
+	while ((other = snapshot_reach()) != NULL) {
+		bdev = storage_on_device(other->storage, snap);
+		if (!bdev)
+			continue;
+		pr_err("%pg: holds the difference storage of snapshot %pUb, on whose devices lies that of %pUb: %s; choose another place for one of them\n",
+		       bdev, &other->id, &snap->id, snap->storage->path);
+		return -EBUSY;
+	}
+	return 0;
+}
+
 /* What the storage lies on may have changed since the devices were added. */
 static int devices_check_storage(struct snapshot *snap)
 {
@@ -357,6 +409,7 @@ static int devices_check_storage(struct snapshot *snap)
 		if (ret)
 			break;
 	}
+	ret = ret ?: snapshot_check_circle(snap);
 	mutex_unlock(&snapshots_lock);
 	stack_free(&old);
 	return ret;

@@ -40,6 +40,8 @@ struct snapshot_device {
  * @taking: it is being taken, or was
  * @taken: it was taken
  * @destroyed: it is going
+ * @reached: by what is written to the storage of the one that is being taken; under the lock
+ *	of all snapshots
  * @storage: for what is overwritten
  * @events: for user space
  */
@@ -52,6 +54,7 @@ struct snapshot {
 	bool taking;
 	bool taken;
 	bool destroyed;
+	bool reached;
 	struct diff_storage *storage;
 	struct event_queue events;
 };
