@@ -110,55 +110,79 @@ static int stack_add_bdev(struct list_head *devices, struct block_device *bdev, 
 }
 
 /**
- * struct stack_dir - a directory of links to devices
+ * struct link_name - a link in a directory of sysfs
+ * @link: in the list of all of them
+ * @name: of it, and so of the device to which it leads
+ */
+struct link_name {
+	struct list_head link;
+	char name[];
+};
+
+/**
+ * struct link_names - all links of a directory
  * @ctx: of the iteration
- * @devices: takes the devices
- * @path: of the directory in sysfs
- * @above: what stands on them
+ * @names: struct link_name
  * @error: of adding one
  */
-struct stack_dir {
+struct link_names {
 	struct dir_context ctx;
-	struct list_head *devices;
-	const char *path;
-	const char *above;
+	struct list_head names;
 	int error;
 };
 
-static bool stack_dir_entry(struct dir_context *ctx, const char *name, int len, loff_t pos,
-			    u64 ino, unsigned int type)
+/* The directory is locked: what its links lead to is looked at afterwards. */
+static bool link_names_add(struct dir_context *ctx, const char *name, int len, loff_t pos,
+			   u64 ino, unsigned int type)
 {
-	struct stack_dir *dir = container_of(ctx, struct stack_dir, ctx);
-	char path[SYSFS_PATH_MAX], entry[NAME_MAX + 1];
-	dev_t dev;
+	struct link_names *links = container_of(ctx, struct link_names, ctx);
+	struct link_name *entry;
 
 	if (*name == '.')
 		return true;
-	snprintf(entry, sizeof(entry), "%.*s", len, name);
-	snprintf(path, sizeof(path), "%s/%s/dev", dir->path, entry);
-	/* A device that went away just now is no matter. */
-	if (!sysfs_read_dev(path, &dev))
-		dir->error = stack_add(dir->devices, dev, dir->above, entry);
-	return !dir->error;
+	entry = kzalloc(struct_size(entry, name, len + 1), GFP_KERNEL);
+	if (!entry) {
+		links->error = -ENOMEM;
+		return false;
+	}
+	memcpy(entry->name, name, len);
+	list_add_tail(&entry->link, &links->names);
+	return true;
 }
 
-/* Adds the devices to which links in a directory lead, if there is such a directory. */
-static int stack_add_dir(struct list_head *devices, const char *path, const char *above)
+static int links_list(const char *path, struct link_names *links)
 {
-	struct stack_dir dir = {
-		.ctx.actor = stack_dir_entry,
-		.devices = devices,
-		.path = path,
-		.above = above,
-	};
 	struct file *file = file_open_root_mnt(sysfs, path, O_RDONLY | O_DIRECTORY, 0);
 	int ret;
 
 	if (IS_ERR(file))
 		return PTR_ERR(file) == -ENOENT ? 0 : PTR_ERR(file);
-	ret = iterate_dir(file, &dir.ctx);
+	ret = iterate_dir(file, &links->ctx);
 	fput(file);
-	return ret ?: dir.error;
+	return ret ?: links->error;
+}
+
+/* Adds the devices to which links in a directory lead, if there is such a directory. */
+static int stack_add_dir(struct list_head *devices, const char *dir, const char *above)
+{
+	struct link_names links = {
+		.ctx.actor = link_names_add,
+		.names = LIST_HEAD_INIT(links.names),
+	};
+	struct link_name *entry, *next;
+	char path[SYSFS_PATH_MAX];
+	dev_t dev;
+	int ret;
+
+	ret = links_list(dir, &links);
+	list_for_each_entry_safe(entry, next, &links.names, link) {
+		snprintf(path, sizeof(path), "%s/%s/dev", dir, entry->name);
+		/* A device that went away just now is no matter. */
+		if (!ret && !sysfs_read_dev(path, &dev))
+			ret = stack_add(devices, dev, above, entry->name);
+		kfree(entry);
+	}
+	return ret;
 }
 
 /* Adds the devices of the filesystem that a file is on. */
