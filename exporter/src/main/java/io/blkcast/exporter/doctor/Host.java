@@ -12,9 +12,10 @@ import java.util.Optional;
  * @param proc procfs
  * @param sys sysfs
  * @param modules directory with a directory of modules for each kernel
+ * @param etc configuration of the machine
  * @param path directories of commands, as in {@code PATH}
  */
-public record Host(Path proc, Path sys, Path modules, String path) {
+public record Host(Path proc, Path sys, Path modules, Path etc, String path) {
 
   /** This machine. */
   public static Host local() {
@@ -22,6 +23,7 @@ public record Host(Path proc, Path sys, Path modules, String path) {
         Path.of("/proc"),
         Path.of("/sys"),
         Path.of("/lib/modules"),
+        Path.of("/etc"),
         Optional.ofNullable(System.getenv("PATH")).orElse("/usr/bin:/bin"));
   }
 

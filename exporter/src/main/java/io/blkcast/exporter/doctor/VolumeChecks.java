@@ -39,6 +39,7 @@ final class VolumeChecks {
     for (VolumeConfig volume : config.volumes()) {
       if (volume.source() == SourceKind.BLKSNAP) {
         findings.add(device(volume));
+        new LvmCheck(host).of(volume.name(), volume.path()).ifPresent(findings::add);
         String key = volume.group().map(group -> "group " + group).orElse(volume.name());
         snapshots.computeIfAbsent(key, ignored -> new ArrayList<>()).add(volume);
       } else {

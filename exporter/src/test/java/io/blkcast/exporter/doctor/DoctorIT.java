@@ -89,7 +89,7 @@ class DoctorIT {
   }
 
   private List<Finding> examine() {
-    Host host = new Host(proc, sys, modules, System.getenv("PATH"));
+    Host host = new Host(proc, sys, modules, root.resolve("etc"), System.getenv("PATH"));
     return new Doctor(host, BlksnapProbe.of(sys, proc.resolve("meminfo")))
         .examine(config, Map.of());
   }

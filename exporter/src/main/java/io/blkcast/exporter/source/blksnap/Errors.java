@@ -119,8 +119,9 @@ final class Errors {
           new SourceException(
               Code.BUSY,
               what
-                  + ". Another snapshot holds the device, or the difference storage lies on it; see"
-                  + " `blksnapctl list`, and /sys/class/block/*/filter for filters",
+                  + ". Another snapshot holds the device, or the difference storage lies on it (the"
+                  + " kernel log names the way); see `blksnapctl list`, and"
+                  + " /sys/class/block/*/filter for filters",
               e);
       case ErrnoException.ENOSPC ->
           new SourceException(
