@@ -42,7 +42,7 @@ static void create(int ctl, int *argc, char **argv, struct blksnap_uuid *id)
 	static const struct hint hints[] = {
 		{ ENOENT, "no such file or directory" },
 		{ EINVAL, "the storage has to be a directory, a regular file or a block device, and the limit at least a sector" },
-		{ ENOSPC, "the file is larger than the limit" },
+		{ ENOSPC, "the limit is too small, or there is no room for the first portion" },
 		{ EBUSY, "the storage is in use" },
 		{ ETXTBSY, "the storage is in use" },
 		{ 0, NULL }
@@ -96,7 +96,7 @@ static const struct hint add_hints[] = {
 	{ ENOENT, "the device is not tracked; start with: blksnapctl attach DEVICE" },
 	{ ESRCH, "there is no such snapshot; `blksnapctl list` shows them" },
 	{ EALREADY, "it is in this snapshot, or the snapshot was taken already" },
-	{ EBUSY, "it is in another snapshot, or the difference storage lies on it" },
+	{ EBUSY, "it is in another snapshot, or the difference storage lies on it; dmesg says how" },
 	{ 0, NULL }
 };
 
@@ -116,6 +116,8 @@ static const struct hint take_hints[] = {
 	{ ESRCH, "there is no such snapshot; `blksnapctl list` shows them" },
 	{ ENODEV, "no device was added to it, or one is gone" },
 	{ EALREADY, "it was taken already" },
+	{ EBUSY, "the difference storage lies on one of its devices; dmesg says how" },
+	{ ETIMEDOUT, "a filesystem, a device or the storage did not come to rest in time; dmesg says which" },
 	{ 0, NULL }
 };
 
