@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include "diff_storage.h"
 #include "params.h"
+#include "probe.h"
 #include "stack.h"
 
 /* The least by which it is worth while to grow: 1 MiB, which is whole units of any size. */
@@ -198,6 +199,23 @@ void diff_storage_set_watermark(struct diff_storage *s, sector_t used)
 	spin_lock_irqsave(&s->lock, flags);
 	s->watermark = used;
 	storage_check_watermark(s);
+	spin_unlock_irqrestore(&s->lock, flags);
+}
+
+/**
+ * diff_storage_stat - how much there is of the storage, and in use
+ * @s: the storage
+ * @stat: takes it
+ */
+void diff_storage_stat(struct diff_storage *s, struct blksnap_snapshot_stat *stat)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->lock, flags);
+	stat->limit_sect = s->limit;
+	stat->allocated_sect = s->allocated;
+	/* What has no space yet will have it, or corrupt the snapshot. */
+	stat->used_sect = min(s->used + s->waiting, s->allocated);
 	spin_unlock_irqrestore(&s->lock, flags);
 }
 
@@ -626,6 +644,7 @@ release:
 void diff_storage_close(struct diff_storage *s)
 {
 	store_exit(s);
+	probe_free(s);
 	storage_unclaim(s);
 	storage_release(s);
 }

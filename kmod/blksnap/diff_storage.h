@@ -19,6 +19,7 @@ struct diff_area;
  * @bdev: block device, or an empty one
  * @path: by which it was opened
  * @below: struct stack_device that it lies on; under the lock of all snapshots
+ * @probe: a page that is being written, to see where it comes; under the snapshot's lock
  * @sparse: the file needs no allocation ahead: it takes space as it is written
  * @unit_shift: log2 of the sectors of a unit, in which space is given out and copies are made
  * @in_memory: a read of @file does not wait for a device
@@ -60,6 +61,7 @@ struct diff_storage {
 	struct compat_bdev bdev;
 	char *path;
 	struct list_head below;
+	struct probe *probe;
 	bool sparse;
 	bool in_memory;
 	bool in_place;
@@ -113,6 +115,7 @@ void diff_storage_put_pages(struct diff_storage *s, struct bio_vec *bvec, unsign
 unsigned int diff_storage_read_pages(struct diff_storage *s, struct bio *bio,
 				     struct bvec_iter iter, loff_t pos);
 void diff_storage_no_space(struct diff_storage *s, sector_t size);
+void diff_storage_stat(struct diff_storage *s, struct blksnap_snapshot_stat *stat);
 void diff_storage_set_watermark(struct diff_storage *s, sector_t used);
 
 /* Memory for copies; copy.c. */

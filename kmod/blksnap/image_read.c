@@ -318,9 +318,11 @@ static struct whole_read *whole_read_alloc(void)
 	return read ?: mempool_alloc(&whole_read_pool, GFP_NOIO);
 }
 
+/* The reserve is refilled first: what a CPU keeps for itself, others may be waiting for. */
 static void whole_read_free(struct whole_read *read)
 {
-	if (this_cpu_cmpxchg(whole_read_spare, NULL, read))
+	if (READ_ONCE(whole_read_pool.curr_nr) < whole_read_pool.min_nr ||
+	    this_cpu_cmpxchg(whole_read_spare, NULL, read))
 		mempool_free(read, &whole_read_pool);
 }
 

@@ -18,10 +18,8 @@
 #include "snapshot.h"
 #include "tracker.h"
 
-/* For how long the storage may take to write it. */
-#define PROBE_LIMIT	(10 * HZ)
-
-enum probe_state { PROBE_PENDING, PROBE_DONE, PROBE_ABANDONED };
+/* For how long the storage may take to write it: a busy filesystem has much to write first. */
+#define PROBE_LIMIT	(30 * HZ)
 
 /**
  * struct probe - a page on its way to the storage
@@ -29,21 +27,13 @@ enum probe_state { PROBE_PENDING, PROBE_DONE, PROBE_ABANDONED };
  * @done: it has
  * @storage: the storage
  * @page: random, but that each sector begins with the marker; nothing on the way makes it smaller
- * @state: decides who frees it if it takes too long
  */
 struct probe {
 	struct work_struct work;
 	struct completion done;
 	struct diff_storage *storage;
 	struct page *page;
-	int state;
 };
-
-static void probe_free(struct probe *p)
-{
-	__free_page(p->page);
-	kfree(p);
-}
 
 static void probe_work(struct work_struct *work)
 {
@@ -51,24 +41,21 @@ static void probe_work(struct work_struct *work)
 
 	/* What fails is told when something is to be kept. */
 	store_write_through(p->storage, p->page);
-	if (cmpxchg(&p->state, PROBE_PENDING, PROBE_DONE) == PROBE_PENDING)
-		complete_all(&p->done);
-	else
-		probe_free(p);
+	complete_all(&p->done);
 }
 
-static struct probe *probe_alloc(struct diff_storage *s, u8 *marker)
+static int probe_alloc(struct diff_storage *s, u8 *marker)
 {
 	struct probe *p = kzalloc(sizeof(*p), GFP_KERNEL);
 	unsigned int at;
 	u8 *bytes;
 
 	if (!p)
-		return NULL;
+		return -ENOMEM;
 	p->page = alloc_page(GFP_KERNEL);
 	if (!p->page) {
 		kfree(p);
-		return NULL;
+		return -ENOMEM;
 	}
 	INIT_WORK(&p->work, probe_work);
 	init_completion(&p->done);
@@ -79,19 +66,34 @@ static struct probe *probe_alloc(struct diff_storage *s, u8 *marker)
 	for (at = 0; at < PAGE_SIZE; at += SECTOR_SIZE)
 		memcpy(bytes + at, marker, PROBE_MARKER);
 	kunmap_local(bytes);
-	return p;
+	s->probe = p;
+	return 0;
 }
 
-/* Its page has been written, or could not be; or it takes too long, and frees itself then. */
-static int probe_run(struct probe *p)
+/**
+ * probe_free - forget the probe of a storage
+ * @s: the storage, whose works are over, or the one of the probe
+ */
+void probe_free(struct diff_storage *s)
 {
-	queue_work(p->storage->wq, &p->work);
-	if (!wait_for_completion_timeout(&p->done, PROBE_LIMIT) &&
-	    cmpxchg(&p->state, PROBE_PENDING, PROBE_ABANDONED) == PROBE_PENDING)
+	if (!s->probe)
+		return;
+	__free_page(s->probe->page);
+	kfree(s->probe);
+	s->probe = NULL;
+}
+
+/* While it has not been written, or failed, nothing may be kept there that it would overwrite. */
+static int probe_wait(struct diff_storage *s)
+{
+	if (!s->probe)
+		return 0;
+	if (!wait_for_completion_timeout(&s->probe->done, PROBE_LIMIT)) {
+		pr_err("difference storage %s: does not write\n", s->path);
 		return -ETIMEDOUT;
-	/* It may be just at the end. */
-	wait_for_completion(&p->done);
-	probe_free(p);
+	}
+	flush_work(&s->probe->work);
+	probe_free(s);
 	return 0;
 }
 
@@ -149,19 +151,18 @@ int probe_storage(struct snapshot *snap)
 	struct diff_storage *s = snap->storage;
 	struct snapshot_device *dev;
 	u8 marker[PROBE_MARKER];
-	struct probe *p;
 	int ret;
 
 	if (s->in_memory)
 		return 0;
-	p = probe_alloc(s, marker);
-	if (!p)
-		return -ENOMEM;
-	probe_watch(snap, marker);
-	ret = probe_run(p);
-	probe_watch(snap, NULL);
+	/* There may be one left of a take that was given up. */
+	ret = probe_wait(s) ?: probe_alloc(s, marker);
 	if (ret)
-		pr_err("difference storage %s: does not write\n", s->path);
+		return ret;
+	probe_watch(snap, marker);
+	queue_work(s->wq, &s->probe->work);
+	ret = probe_wait(s);
+	probe_watch(snap, NULL);
 	list_for_each_entry(dev, &snap->devices, link) {
 		if (!READ_ONCE(dev->tracker->marker_seen))
 			continue;

@@ -3,10 +3,12 @@
 #define _BLKSNAP_PROBE_H
 
 struct bio;
+struct diff_storage;
 struct snapshot;
 struct tracker;
 
 int probe_storage(struct snapshot *snap);
+void probe_free(struct diff_storage *s);
 void probe_look(struct tracker *t, struct bio *bio);
 
 #endif /* _BLKSNAP_PROBE_H */

@@ -125,25 +125,29 @@ int snapshot_create(const char *path, u64 limit_sect, struct blksnap_uuid *id)
 	return 0;
 }
 
+/* The end of what is kept of a device; nobody finds it by the snapshot any more. */
+static void area_end(struct tracker *t, struct diff_area *area)
+{
+	if (area->image)
+		image_remove(area->image);
+	mutex_lock(&snapshots_lock);
+	rcu_assign_pointer(t->area, NULL);
+	mutex_unlock(&snapshots_lock);
+	/* Those who wait to make copies need not. */
+	cmpxchg(&area->error, 0, -ESHUTDOWN);
+	wake_up_all(&area->wait);
+	store_flush(area->storage);
+	synchronize_srcu_expedited(&t->area_srcu);
+	diff_area_destroy(area);
+}
+
 /* The device is as if it had never been in the snapshot. */
 static void device_drop(struct snapshot_device *dev)
 {
 	struct tracker *t = dev->tracker;
-	struct diff_area *area = dev->area;
 
-	if (area) {
-		if (area->image)
-			image_remove(area->image);
-		mutex_lock(&snapshots_lock);
-		rcu_assign_pointer(t->area, NULL);
-		mutex_unlock(&snapshots_lock);
-		/* Those who wait to make copies need not. */
-		cmpxchg(&area->error, 0, -ESHUTDOWN);
-		wake_up_all(&area->wait);
-		store_flush(area->storage);
-		synchronize_srcu_expedited(&t->area_srcu);
-		diff_area_destroy(area);
-	}
+	if (dev->area)
+		area_end(t, dev->area);
 	mutex_lock(&snapshots_lock);
 	t->snapshot = NULL;
 	mutex_unlock(&snapshots_lock);
@@ -478,16 +482,7 @@ static void devices_reset(struct snapshot *snap)
 		mutex_lock(&snapshots_lock);
 		dev->area = NULL;
 		mutex_unlock(&snapshots_lock);
-		if (area->image)
-			image_remove(area->image);
-		mutex_lock(&snapshots_lock);
-		rcu_assign_pointer(dev->tracker->area, NULL);
-		mutex_unlock(&snapshots_lock);
-		cmpxchg(&area->error, 0, -ESHUTDOWN);
-		wake_up_all(&area->wait);
-		store_flush(area->storage);
-		synchronize_srcu_expedited(&dev->tracker->area_srcu);
-		diff_area_destroy(area);
+		area_end(dev->tracker, area);
 	}
 }
 
@@ -545,19 +540,12 @@ int snapshot_stat(struct blksnap_snapshot_stat *stat)
 {
 	struct snapshot *snap = snapshot_find_lock(&stat->id, -ESRCH);
 	struct snapshot_device *dev;
-	struct diff_storage *s;
 
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
-	s = snap->storage;
+	diff_storage_stat(snap->storage, stat);
 	stat->error_code = 0;
 	stat->devices = 0;
-	spin_lock_irq(&s->lock);
-	stat->limit_sect = s->limit;
-	stat->allocated_sect = s->allocated;
-	/* What has no space yet will have it, or corrupt the snapshot. */
-	stat->used_sect = min(s->used + s->waiting, s->allocated);
-	spin_unlock_irq(&s->lock);
 	list_for_each_entry(dev, &snap->devices, link) {
 		stat->devices++;
 		if (dev->area && !stat->error_code)
@@ -675,11 +663,12 @@ void snapshot_show_all(struct seq_file *m)
 
 	mutex_lock(&snapshots_lock);
 	list_for_each_entry(snap, &snapshots, link) {
-		struct diff_storage *s = snap->storage;
+		struct blksnap_snapshot_stat stat;
 
+		diff_storage_stat(snap->storage, &stat);
 		seq_printf(m, "snapshot %pUb storage used %llu allocated %llu limit %llu sectors, pending %zu bytes\n",
-			   &snap->id, (u64)s->used, (u64)s->allocated, (u64)s->limit,
-			   READ_ONCE(s->pending));
+			   &snap->id, stat.used_sect, stat.allocated_sect, stat.limit_sect,
+			   READ_ONCE(snap->storage->pending));
 		list_for_each_entry(dev, &snap->devices, link) {
 			if (!dev->area)
 				continue;

@@ -220,7 +220,7 @@ static int stack_add_backing(struct list_head *devices, char *file, const char *
 		ret = kern_path(file, 0, &at);
 	}
 	if (ret) {
-		pr_warn("%s: cannot be found, and so neither what it lies on: error %d\n", how, ret);
+		pr_warn("%s: cannot be found, nor what it lies on: error %d\n", how, ret);
 		kfree(how);
 		return 0;
 	}

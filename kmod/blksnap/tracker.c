@@ -316,7 +316,8 @@ static noinline bool tracker_submit_any(struct blkfilter *flt, struct bio *bio, 
 		goto leave;
 	if (t->async && !inflight_begin(t, bio))
 		goto leave;
-	if (unlikely(READ_ONCE(t->probed)))
+	/* The marker is there before. */
+	if (unlikely(smp_load_acquire(&t->probed)))
 		probe_look(t, bio);
 	gate_count(&t->gate, count);
 	tracker_mark(t, sector, count);
