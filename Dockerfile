@@ -17,7 +17,7 @@ java.base,java.logging,java.management,java.naming,java.net.http,java.security.j
 RUN app() { \
     out=/out/$1/opt/blkcast && mkdir -p $out/bin /out/$1/var/lib/blkcast /out/$1/usr/local/bin \
     && cp -r $2/target/image/lib $2/target/image/sbom.cdx.json exporter/src/main/resources/logback.xml $out/ && cp $2/target/blkcast-$1-*.jar $out/lib/ \
-    && printf '#!/bin/sh\nexec java -Duser.home=/tmp -Dvertx.disableDnsResolver=true -Dlogback.configurationFile=/opt/blkcast/logback.xml \\\n  $JAVA_OPTS -cp "/opt/blkcast/lib/*" %s "$@"\n' $3 >$out/bin/blkcast \
+    && printf '#!/bin/sh\numask 077\nexec java -Duser.home=/tmp -Dvertx.disableDnsResolver=true -Dlogback.configurationFile=/opt/blkcast/logback.xml \\\n  $JAVA_OPTS -cp "/opt/blkcast/lib/*" %s "$@"\n' $3 >$out/bin/blkcast \
     && chmod 755 $out/bin/blkcast && ln -s /opt/blkcast/bin/blkcast /out/$1/usr/local/bin/blkcast \
     && chown 10001:10001 /out/$1/var/lib/blkcast; \
   } \

@@ -126,8 +126,16 @@ final class Disks {
         ? listening
         : listening
             .compose(ignored -> vertx.executeBlocking(() -> removeDeadSocket(socket.get())))
-            .compose(path -> server.listen(SocketAddress.domainSocketAddress(path.toString())))
+            .compose(this::listenForOwner)
             .mapEmpty();
+  }
+
+  /** Who can open the socket can write the disks. */
+  private Future<SocketAddress> listenForOwner(Path socket) {
+    Umask closed = Umask.ownerAlone();
+    return server
+        .listen(SocketAddress.domainSocketAddress(socket.toString()))
+        .onComplete(ignored -> closed.close());
   }
 
   /** A process that was killed leaves its socket's file behind, on which nobody can listen. */

@@ -62,9 +62,24 @@ final class ForkedExporter implements AutoCloseable {
 
   static ForkedExporter start(Scene scene, Map<String, String> environment, String... jvm)
       throws IOException {
+    return of(fork(scene, environment, List.of(), jvm));
+  }
+
+  static ForkedExporter underUmask(Scene scene, String umask) throws IOException {
+    return of(forkUnderUmask(scene, umask));
+  }
+
+  /** The process alone, which may end at its start. */
+  static Process forkUnderUmask(Scene scene, String umask) throws IOException {
+    return fork(scene, Map.of(), List.of("sh", "-c", "umask " + umask + "; exec \"$0\" \"$@\""));
+  }
+
+  private static Process fork(
+      Scene scene, Map<String, String> environment, List<String> before, String... jvm)
+      throws IOException {
     Path config = scene.directory.resolve("exporter.yaml");
     Files.writeString(config, scene.yaml());
-    List<String> line = new ArrayList<>();
+    List<String> line = new ArrayList<>(before);
     line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     line.addAll(List.of(jvm));
     line.addAll(
@@ -78,7 +93,10 @@ final class ForkedExporter implements AutoCloseable {
             config.toString()));
     ProcessBuilder builder = new ProcessBuilder(line).redirectErrorStream(true);
     builder.environment().putAll(environment);
-    Process process = builder.start();
+    return builder.start();
+  }
+
+  private static ForkedExporter of(Process process) throws IOException {
     try {
       return new ForkedExporter(process, process.inputReader(StandardCharsets.UTF_8));
     } catch (IOException e) {

@@ -8,8 +8,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -64,11 +66,7 @@ class ServiceIT {
 
   @Test
   void the_unit_is_accepted_by_systemd() throws Exception {
-    Path unit = Path.of("src/main/systemd/blkcast-exporter.service").toAbsolutePath();
-    // The unit names a path of Debian's java; where these tests run it may be elsewhere.
-    Path copy = directory.resolve("blkcast-exporter.service");
-    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    Files.writeString(copy, Files.readString(unit).replace("/usr/bin/java", java));
+    Path copy = unit();
     Process verify =
         new ProcessBuilder("systemd-analyze", "verify", copy.toString())
             .redirectErrorStream(true)
@@ -88,5 +86,81 @@ class ServiceIT {
     assertThat(new String(wrong.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
         .as("the check sees a fault")
         .contains("KillMod");
+  }
+
+  @Test
+  void the_unit_gives_the_exporter_little() throws Exception {
+    Path copy = unit();
+    assertThat(exposed(copy)).as("exposure by systemd's measure").isZero();
+    assertThat(Files.readAllLines(copy))
+        .contains(
+            "ProtectSystem=strict",
+            "PrivateTmp=yes",
+            "ProtectProc=invisible",
+            "SystemCallFilter=@system-service",
+            "NoNewPrivileges=yes",
+            "CapabilityBoundingSet=CAP_SYS_ADMIN",
+            "UMask=0077",
+            "StateDirectoryMode=0700");
+    Files.writeString(copy, Files.readString(copy).replaceAll("(?m)^(Cap|System|Protect).*", ""));
+    assertThat(exposed(copy)).as("the measure sees what is missing").isNotZero();
+  }
+
+  private static int exposed(Path unit) throws Exception {
+    return new ProcessBuilder(
+            "systemd-analyze",
+            "security",
+            "--offline=true",
+            "--threshold=27",
+            "--no-pager",
+            unit.toString())
+        .redirectErrorStream(true)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .start()
+        .waitFor();
+  }
+
+  /** The unit names a path of Debian's java; where these tests run it may be elsewhere. */
+  private Path unit() throws Exception {
+    Path unit = Path.of("src/main/systemd/blkcast-exporter.service").toAbsolutePath();
+    Path copy = directory.resolve("blkcast-exporter.service");
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    Files.writeString(copy, Files.readString(unit).replace("/usr/bin/java", java));
+    return copy;
+  }
+
+  @Test
+  void what_is_installed_is_enough_and_no_broker() throws Exception {
+    Path target = Path.of("target").toAbsolutePath();
+    List<String> jars;
+    try (Stream<Path> files = Files.list(target.resolve("lib"))) {
+      jars = files.map(file -> file.getFileName().toString()).toList();
+    }
+    assertThat(jars).anyMatch(jar -> jar.startsWith("kafka-clients-"));
+    assertThat(jars)
+        .noneMatch(
+            jar ->
+                jar.matches(
+                    "(kafka(_|-(?!clients-)).*|scala-.*|commons-collections-.*|blkcast-broker.*"
+                        + "|blkcast-(client|replicator|quickstart).*|junit-.*|jmh-.*)"));
+    Path config = directory.resolve("exporter.yaml");
+    Files.writeString(config, new Scene(directory, "localhost:1", "lib").yaml());
+    Process check =
+        new ProcessBuilder(
+                "sh",
+                "-c",
+                "exec \"$0\" -cp \"$1/lib/*:$(echo $1/blkcast-exporter-*.jar)\""
+                    + " io.blkcast.exporter.cli.Main run --check --config \"$2\"",
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                target.toString(),
+                config.toString())
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(check.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(check.waitFor()).as(output).isZero();
+    assertThat(Files.readString(Path.of("../docs/server.md")))
+        .as("what it tells to install")
+        .contains("exporter/target/lib/*.jar exporter/target/blkcast-exporter-*.jar")
+        .doesNotContain("quickstart/target");
   }
 }

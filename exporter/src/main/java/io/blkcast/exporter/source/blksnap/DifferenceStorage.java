@@ -82,6 +82,10 @@ public record DifferenceStorage(
         passed.add(candidate + " lies on " + under.get() + ", part of the snapshot");
         continue;
       }
+      if (readOnly(candidate)) {
+        passed.add(candidate + " is mounted read-only for this process");
+        continue;
+      }
       long space = space(candidate, host);
       if (space / FREE_SHARE < LEAST_BYTES) {
         passed.add(candidate + " has " + (space >> 20) + " MiB free only");
@@ -109,6 +113,15 @@ public record DifferenceStorage(
     long limit = limitBytes.orElse(space / share);
     long most = mostBytes.orElse(limit);
     return new Place(place, limit, Math.max(limit, most), reason);
+  }
+
+  /** A service may be allowed to write to its state directory only. */
+  private static boolean readOnly(String candidate) {
+    try {
+      return Files.getFileStore(Path.of(candidate)).isReadOnly();
+    } catch (IOException e) {
+      return false; // The module will say what is wrong.
+    }
   }
 
   private static long memorySpace(StorageHost host) {
