@@ -19,7 +19,7 @@ RUN app() { \
     && cp -r $2/target/image/lib $2/target/image/sbom.cdx.json exporter/src/main/resources/logback.xml $out/ && cp $2/target/blkcast-$1-*.jar $out/lib/ \
     && printf '#!/bin/sh\numask 077\nexec java -Duser.home=/tmp -Dvertx.disableDnsResolver=true -Dlogback.configurationFile=/opt/blkcast/logback.xml \\\n  $JAVA_OPTS -cp "/opt/blkcast/lib/*" %s "$@"\n' $3 >$out/bin/blkcast \
     && chmod 755 $out/bin/blkcast && ln -s /opt/blkcast/bin/blkcast /out/$1/usr/local/bin/blkcast \
-    && chown 10001:10001 /out/$1/var/lib/blkcast; \
+    && chmod 700 /out/$1/var/lib/blkcast && chown 10001:10001 /out/$1/var/lib/blkcast; \
   } \
   && app exporter exporter io.blkcast.exporter.cli.Main \
   && app replicator consumers/replicator io.blkcast.replicator.Main \

@@ -226,7 +226,11 @@ public final class OwnFiles {
       throw new UnsafePathException(
           directory,
           belongs(inode),
-          "If you trust what is in it, run: chown -R " + USER + " " + directory);
+          "If you trust what is in it, run: chown -R "
+              + USER
+              + " "
+              + directory
+              + "; or give another directory");
     }
     if (inode.othersWrite()) {
       throw new UnsafePathException(
@@ -242,7 +246,7 @@ public final class OwnFiles {
    * and link on the way is this user's or root's, and others can write no directory, unless it is
    * sticky as {@code /tmp} is. The way ends at the first name that is missing.
    *
-   * <p>A directory that its owner shares with his own private group counts as his alone.
+   * <p>What this user's own private group can write counts as his alone.
    */
   public static void requirePlace(Path path) throws IOException {
     walk(path.toAbsolutePath(), 0);
@@ -285,9 +289,12 @@ public final class OwnFiles {
     return inode;
   }
 
-  /** Many systems give each user a group of the same number, and a umask of 002. */
+  /**
+   * Many systems give each user a group of the same number, and a umask of 002; orchestrators give
+   * a volume to such a group.
+   */
   private static boolean ofPrivateGroup(Inode inode) {
-    return inode.uid() != ROOT && inode.gid() == inode.uid() && (inode.mode() & 02) == 0;
+    return USER != ROOT && inode.gid() == USER && (inode.mode() & 02) == 0;
   }
 
   private static String belongs(Inode inode) {

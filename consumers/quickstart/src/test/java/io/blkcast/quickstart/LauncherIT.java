@@ -136,6 +136,18 @@ class LauncherIT {
   }
 
   @Test
+  void whatRunsMakesFilesForItsOwnerAlone() throws Exception {
+    Files.createFile(dir.resolve("go"));
+    Process run = start("run", "run");
+    Path made = dir.resolve("running");
+    await().atMost(PATIENCE).until(() -> Files.exists(made));
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(made)))
+        .isEqualTo("rw-------");
+    Files.createFile(dir.resolve("end"));
+    assertSucceeds("run", run);
+  }
+
+  @Test
   void whatRunsKeepsItsBuildWhenTheSourcesChangeAndNothingElseIsKept() throws Exception {
     Files.createFile(dir.resolve("go"));
     Process run = start("run", "run");

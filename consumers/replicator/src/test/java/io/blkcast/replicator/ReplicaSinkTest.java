@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.Random;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -53,6 +54,49 @@ class ReplicaSinkTest {
     sink.data(0, ByteBuffer.wrap(content));
     sink.commit(manifest);
     return manifest;
+  }
+
+  @Test
+  void replicaAndStateAreForTheirOwnerAloneAndGivenFilesKeepTheirMode() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+    }
+    assertThat(mode(image)).isEqualTo("rw-------");
+    assertThat(mode(state)).isEqualTo("rw-------");
+    Files.setPosixFilePermissions(image, PosixFilePermissions.fromString("rw-r--r--"));
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(2));
+    }
+    assertThat(mode(image)).isEqualTo("rw-r--r--");
+  }
+
+  @Test
+  void stateThatOthersCouldHaveWrittenIsRefusedBeforeTheTargetIsTouched() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+    }
+    byte[] content = Files.readAllBytes(image);
+    Path real = Files.move(state, dir.resolve("elsewhere.json"));
+    Files.createSymbolicLink(state, real);
+    assertRefused("symbolic link");
+    Files.delete(state);
+    Files.move(real, state);
+    Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rw-rw-rw-"));
+    assertRefused("written by others");
+    Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rw-------"));
+    Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxrwxrwx"));
+    assertRefused("exchanged by other users");
+    Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwx------"));
+    assertThat(image).hasBinaryContent(content);
+    open().close();
+  }
+
+  private void assertRefused(String why) {
+    assertThatThrownBy(this::open).isInstanceOf(IncrementException.class).hasMessageContaining(why);
+  }
+
+  private static String mode(Path file) throws IOException {
+    return PosixFilePermissions.toString(Files.getPosixFilePermissions(file));
   }
 
   private static void assertFails(IncrementException.Code code, ThrowingCallable call) {

@@ -29,6 +29,7 @@ final class FileUses {
    */
   static void check(List<Section> sections, List<VolumeConfig> volumes, Path missing, Path state) {
     FileUses files = new FileUses();
+    files.uses.put(real(state.resolve("lock")), "the lock of the state directory");
     for (VolumeConfig volume : volumes) {
       if (volume.source() == SourceKind.DISK) {
         files.add(state.resolve(volume.name() + ".cbt"), "the change map", volume);
