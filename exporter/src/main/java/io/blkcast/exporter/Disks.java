@@ -7,6 +7,7 @@ import io.blkcast.exporter.config.VolumeConfig;
 import io.blkcast.exporter.config.VolumeConfig.SourceKind;
 import io.blkcast.exporter.nbd.NbdOptions;
 import io.blkcast.exporter.nbd.NbdServer;
+import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.disk.DiskOptions;
 import io.blkcast.exporter.source.disk.DiskSource;
 import io.blkcast.exporter.source.disk.TrackedDisk;
@@ -20,16 +21,32 @@ import java.net.StandardProtocolFamily;
 import java.net.URI;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The tracked disks of an exporter: opened, tracked, and served over NBD. */
+/** The tracked disks of an exporter: opened, tracked, and served over NBD, each for itself. */
 final class Disks {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Disks.class);
 
   private static final int COPY_UNIT = 4096;
   private static final double WATERMARK = 0.75;
@@ -37,77 +54,165 @@ final class Disks {
   /** What a difference storage may hold unless configured: some minutes of a busy disk. */
   private static final long STORAGE_LIMIT = 4L << 30;
 
+  /**
+   * How long one image may take to be opened before the others are served without it: a map of a
+   * large disk is read in less.
+   */
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
   private final Vertx vertx;
   private final ExporterConfig config;
-  private final List<TrackedDisk> disks = new ArrayList<>();
+  private final Map<String, DiskOptions> configured = new LinkedHashMap<>();
+  private final Map<String, CompletableFuture<Void>> openings = new HashMap<>();
+  private final Set<String> served = ConcurrentHashMap.newKeySet();
   private final NbdServer server;
-  private @Nullable DiskSource source;
+  private final DiskSource source = new DiskSource(this::openNow);
+  private volatile boolean started;
   private @Nullable HostPort tcp;
 
   private Disks(Vertx vertx, ExporterConfig config) {
     this.vertx = vertx;
     this.config = config;
     this.server = new NbdServer(vertx, NbdOptions.DEFAULT);
-  }
-
-  /** Opens all images. Blocks. Nothing stays open when it fails. */
-  static Disks open(Vertx vertx, ExporterConfig config) throws IOException {
-    Disks disks = new Disks(vertx, config);
-    try {
-      for (VolumeConfig volume : config.volumes()) {
-        if (volume.source() == SourceKind.DISK) {
-          disks.disks.add(open(config, volume));
-        }
+    for (VolumeConfig volume : config.volumes()) {
+      if (volume.source() == SourceKind.DISK) {
+        configured.put(volume.name(), options(config, volume));
       }
-      disks.source = new DiskSource(disks.disks);
-      return disks;
-    } catch (IOException | RuntimeException e) {
-      for (TrackedDisk disk : disks.disks) {
-        disk.close();
-      }
-      throw e;
     }
   }
 
-  private static TrackedDisk open(ExporterConfig config, VolumeConfig volume) throws IOException {
+  /**
+   * Opens the images. Blocks, for {@link #PATIENCE} at most. One that cannot be opened keeps none
+   * of the others from being served: it is tried again whenever its volume is to be tracked, which
+   * then fails with the reason.
+   *
+   * @throws IllegalArgumentException where the configuration of a disk is wrong
+   */
+  static Disks open(Vertx vertx, ExporterConfig config) {
+    Disks disks = new Disks(vertx, config);
+    CompletableFuture<?>[] all =
+        disks.configured.keySet().stream().map(disks::opening).toArray(CompletableFuture[]::new);
+    try {
+      CompletableFuture.allOf(all).get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.warn("not all disks could be opened; the others are served, these are tried again");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    disks.started = true;
+    return disks;
+  }
+
+  private static DiskOptions options(ExporterConfig config, VolumeConfig volume) {
     Path storage =
         volume
             .differenceStorage()
             .path()
             .orElseGet(() -> config.state().resolve(volume.name() + ".diff"));
-    if (!Files.exists(volume.path()) && volume.sizeBytes().isEmpty()) {
+    long limit = volume.differenceStorage().limitBytes().orElse(STORAGE_LIMIT);
+    return DiskOptions.of(volume.name(), volume.path(), volume.sizeBytes().orElse(0))
+        .withState(config.state().resolve(volume.name() + ".cbt"))
+        .withStorage(storage, limit, volume.differenceStorage().mostBytes().orElse(limit))
+        .withUnits(volume.blockBytes(), COPY_UNIT)
+        .withEvents(WATERMARK, volume.triggers().changedBytes().orElse(0));
+  }
+
+  /** One try to open the disk: the one under way, or another. Each has a thread: it may hang. */
+  private synchronized CompletableFuture<Void> opening(String volume) {
+    CompletableFuture<Void> last = openings.get(volume);
+    if (last != null && !last.isCompletedExceptionally()) {
+      return last;
+    }
+    CompletableFuture<Void> next = new CompletableFuture<>();
+    openings.put(volume, next);
+    Thread thread = new Thread(() -> open(volume, next), "blkcast-open-" + volume);
+    thread.setDaemon(true);
+    thread.start();
+    return next;
+  }
+
+  private void open(String volume, CompletableFuture<Void> opening) {
+    try {
+      DiskOptions options = Objects.requireNonNull(configured.get(volume));
+      TrackedDisk disk = open(options);
+      source.add(disk);
+      server.export(volume, disk);
+      served.add(volume);
+      if (started) {
+        LOG.info(
+            "{} is opened now, and served{}", volume, uri(volume).map(u -> " at " + u).orElse(""));
+      }
+      opening.complete(null);
+    } catch (Throwable e) {
+      opening.completeExceptionally(e);
+    }
+  }
+
+  private static TrackedDisk open(DiskOptions options) throws IOException {
+    if (!Files.exists(options.image()) && options.capacityBytes() == 0) {
       throw new IOException(
           "volume "
-              + volume.name()
+              + options.volume()
               + ": there is no image "
-              + volume.path()
+              + options.image()
               + "; give 'size' to have one made");
     }
-    for (Path file : List.of(volume.path(), storage)) {
+    for (Path file : List.of(options.image(), options.storage())) {
       Path directory = file.toAbsolutePath().getParent();
       if (directory != null) {
         OwnFiles.createDirectories(directory);
       }
     }
-    long limit = volume.differenceStorage().limitBytes().orElse(STORAGE_LIMIT);
-    return TrackedDisk.open(
-        DiskOptions.of(volume.name(), volume.path(), volume.sizeBytes().orElse(0))
-            .withState(config.state().resolve(volume.name() + ".cbt"))
-            .withStorage(storage, limit, volume.differenceStorage().mostBytes().orElse(limit))
-            .withUnits(volume.blockBytes(), COPY_UNIT)
-            .withEvents(WATERMARK, volume.triggers().changedBytes().orElse(0)));
+    return TrackedDisk.open(options);
+  }
+
+  private void openNow(String volume) throws SourceException {
+    DiskOptions options = configured.get(volume);
+    if (options == null) {
+      return;
+    }
+    try {
+      opening(volume).get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      throw new SourceException(
+          SourceException.Code.IO,
+          "the disk is not served: " + reason(cause) + ". It is tried again",
+          cause);
+    } catch (TimeoutException e) {
+      throw new SourceException(
+          SourceException.Code.BUSY,
+          "the disk is not served: opening "
+              + options.image()
+              + " takes more than "
+              + PATIENCE.toSeconds()
+              + " s; does the filesystem that it is on answer?",
+          e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SourceException(SourceException.Code.CLOSED, "the exporter is shutting down", e);
+    }
+  }
+
+  private static String reason(Throwable cause) {
+    if (cause instanceof NoSuchFileException missing) {
+      return "there is no " + missing.getFile();
+    }
+    if (cause instanceof AccessDeniedException denied) {
+      return denied.getFile() + ": permission denied";
+    }
+    return cause.getMessage() == null ? cause.toString() : cause.getMessage();
   }
 
   DiskSource source() {
-    if (source == null) {
-      throw new IllegalStateException("not open");
-    }
     return source;
   }
 
-  /** Serves all disks wherever the configuration says, under the volumes' names. */
+  /**
+   * Serves the disks wherever the configuration says, under the volumes' names: those that are
+   * open, and from then on those that are opened later.
+   */
   Future<Void> serve() {
-    disks.forEach(disk -> server.export(disk.volume(), disk));
     Future<Void> listening = Future.succeededFuture();
     Optional<HostPort> address = config.nbd().listen();
     if (address.isPresent()) {
@@ -157,7 +262,7 @@ final class Disks {
 
   /** Where the disk is served: over TCP if at all, else the Unix socket. */
   Optional<URI> uri(String volume) {
-    if (disks.stream().noneMatch(disk -> disk.volume().equals(volume))) {
+    if (!served.contains(volume)) {
       return Optional.empty();
     }
     HostPort bound = tcp;
@@ -177,15 +282,12 @@ final class Disks {
 
   /** Lets go of the images. */
   Future<Void> close() {
-    DiskSource open = source;
-    return open == null
-        ? Future.succeededFuture()
-        : vertx
-            .executeBlocking(
-                () -> {
-                  open.close();
-                  return true;
-                })
-            .mapEmpty();
+    return vertx
+        .executeBlocking(
+            () -> {
+              source.close();
+              return true;
+            })
+        .mapEmpty();
   }
 }

@@ -1,5 +1,6 @@
 package io.blkcast.exporter;
 
+import io.blkcast.codec.TopicNames;
 import io.blkcast.config.StateDirectory;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.config.HookConfig;
@@ -11,6 +12,7 @@ import io.blkcast.exporter.hook.Hooks;
 import io.blkcast.exporter.http.ApiServer;
 import io.blkcast.exporter.http.ManagementServer;
 import io.blkcast.exporter.increment.BlockingPools;
+import io.blkcast.exporter.increment.Failure;
 import io.blkcast.exporter.increment.GroupCoordinator;
 import io.blkcast.exporter.increment.Host;
 import io.blkcast.exporter.increment.IncrementSettings;
@@ -21,6 +23,7 @@ import io.blkcast.exporter.increment.Quiescer;
 import io.blkcast.exporter.increment.Shared;
 import io.blkcast.exporter.increment.Trigger;
 import io.blkcast.exporter.increment.VolumeMachine;
+import io.blkcast.exporter.publish.BrokerWatch;
 import io.blkcast.exporter.publish.PublishSettings;
 import io.blkcast.exporter.publish.Publishers;
 import io.blkcast.exporter.publish.SignalListener;
@@ -28,7 +31,6 @@ import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
-import io.blkcast.exporter.source.blksnap.BlksnapSource;
 import io.blkcast.schema.Signal;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -52,9 +54,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -78,11 +83,13 @@ final class RunningExporter implements Exporter {
 
   private static final String REGISTRY = "schemaRegistry";
 
+  private static final String SIGNALS = "signals";
+
   private final Vertx vertx;
   private final ExporterConfig config;
   private final StateDirectory state;
   private final Disks disks;
-  private final Optional<BlksnapSource> devices;
+  private final Optional<Devices> devices;
   private final Map<String, IntentFile> intents;
   private final PrometheusMeterRegistry meters =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
@@ -90,9 +97,11 @@ final class RunningExporter implements Exporter {
   private final Shared shared;
   private final Publishers publishers;
   private final SignalListener signals;
+  private final BrokerWatch watch;
   private final List<VolumeMachine> volumes = new ArrayList<>();
   private final List<HttpServer> servers = new ArrayList<>();
   private final Map<String, Probe> probes = new ConcurrentHashMap<>();
+  private volatile Optional<String> clockProblem = Optional.empty();
   private @Nullable Future<Void> closing;
 
   private RunningExporter(
@@ -100,7 +109,7 @@ final class RunningExporter implements Exporter {
       ExporterConfig config,
       StateDirectory state,
       Disks disks,
-      Optional<BlksnapSource> devices,
+      Optional<Devices> devices,
       Map<String, IntentFile> intents) {
     this.vertx = vertx;
     this.config = config;
@@ -124,7 +133,13 @@ final class RunningExporter implements Exporter {
             Clock.systemUTC(),
             meters);
     this.signals =
-        new SignalListener(publishing, publishers.codec(), Instant.now(), this::signalled);
+        new SignalListener(
+            publishing,
+            publishers.codec(),
+            Instant.now(),
+            config.state().resolve("signals.positions"),
+            this::signalled);
+    this.watch = publishers.watch();
     meterMemory();
   }
 
@@ -158,12 +173,12 @@ final class RunningExporter implements Exporter {
 
   private static RunningExporter opened(Vertx vertx, ExporterConfig config, StateDirectory state)
       throws IOException, SourceException {
-    Optional<BlksnapSource> devices = Devices.open(config);
+    Optional<Devices> devices = Devices.open(config);
     try {
       Map<String, IntentFile> intents = intents(config);
       return new RunningExporter(vertx, config, state, Disks.open(vertx, config), devices, intents);
     } catch (IOException | RuntimeException e) {
-      devices.ifPresent(BlksnapSource::close);
+      devices.ifPresent(Devices::close);
       throw e;
     }
   }
@@ -221,13 +236,14 @@ final class RunningExporter implements Exporter {
   private Future<Void> assemble() {
     return deployVolumes()
         .compose(ignored -> disks.serve())
-        .compose(ignored -> watch(KAFKA, publishers::check))
+        .compose(ignored -> listen())
+        .compose(ignored -> watch(KAFKA, () -> watch.check(this::seen), this::brokers))
+        .compose(ignored -> watch(SIGNALS, signals::check, nothing -> {}))
         .compose(
             ignored ->
                 publishers.hasRegistry()
-                    ? watch(REGISTRY, publishers::checkRegistry)
+                    ? watch(REGISTRY, publishers::checkRegistry, nothing -> {})
                     : Future.succeededFuture())
-        .compose(ignored -> listen())
         .map(
             ignored -> {
               disks.source().listen(this::happened);
@@ -239,18 +255,48 @@ final class RunningExporter implements Exporter {
   }
 
   /** Asks a peer for a sign of life from now on, for health and metrics. */
-  private Future<Void> watch(String peer, Loop.Action question) {
-    return this.<Probe>deploy(loop -> new Probe(loop, peer, question), Probe::close)
+  private Future<Void> watch(
+      String peer, Loop.Action question, Consumer<Optional<String>> changed) {
+    return this.<Probe>deploy(loop -> new Probe(loop, peer, question, changed), Probe::close)
         .map(
             probe -> {
               probes.put(peer, probe);
               probe.start();
               Gauge.builder("blkcast.reachable", probe, p -> p.problem().isEmpty() ? 1 : 0)
-                  .description("Whether a peer answers")
+                  .description("Whether a peer answers, or signals are listened for")
                   .tag("peer", peer)
                   .register(meters);
               return null;
             });
+  }
+
+  private void brokers(Optional<String> problem) {
+    volumes.forEach(volume -> volume.brokers(problem));
+  }
+
+  /** From the thread that looks after the brokers. */
+  private void seen(BrokerWatch.Seen seen) {
+    Set<String> lost = new TreeSet<>(seen.renewed());
+    TopicNames topics = Publishing.settings(config).topics();
+    lost.retainAll(Set.of(topics.chunks(), topics.extents(), topics.increments()));
+    if (!lost.isEmpty()) {
+      String why =
+          "topic " + String.join(", ", lost) + " was deleted and made anew, what it held is gone";
+      volumes.forEach(volume -> volume.publishedLost(why));
+    }
+    if (!seen.clock().equals(clockProblem)) {
+      boolean known = seen.clock().isPresent() && clockProblem.isPresent();
+      clockProblem = seen.clock();
+      if (!known) {
+        seen.clock()
+            .ifPresentOrElse(
+                problem -> LOG.warn("{}", problem),
+                () -> LOG.info("the clock agrees with the brokers' again"));
+      }
+      Optional<Failure> warning =
+          seen.clock().map(problem -> new Failure("clock", problem, Instant.now()));
+      volumes.forEach(volume -> volume.warn(warning));
+    }
   }
 
   private Optional<String> problem(String peer) {
@@ -266,7 +312,11 @@ final class RunningExporter implements Exporter {
         .compose(
             ignored ->
                 new ManagementServer(
-                        vertx, volumes, meters, () -> problem(KAFKA), () -> problem(REGISTRY))
+                        vertx,
+                        volumes,
+                        meters,
+                        Map.of(KAFKA, () -> problem(KAFKA), SIGNALS, () -> problem(SIGNALS)),
+                        Map.of(REGISTRY, () -> problem(REGISTRY), "clock", () -> clockProblem))
                     .listen(management.host(), management.port()))
         .onSuccess(servers::add)
         .mapEmpty();
@@ -468,9 +518,9 @@ final class RunningExporter implements Exporter {
                         .mapEmpty()))
         .compose(ignored -> step("NBD", disks.stopServing()))
         .compose(ignored -> step("disks", disks.close()))
-        .compose(
-            ignored -> step("devices", blocking(() -> devices.ifPresent(BlksnapSource::close))))
+        .compose(ignored -> step("devices", blocking(() -> devices.ifPresent(Devices::close))))
         .compose(ignored -> step("publishers", blocking(publishers::close)))
+        .compose(ignored -> step("watch", blocking(watch::close)))
         .compose(ignored -> step("pools", blocking(pools::close)))
         .compose(ignored -> step("state directory", blocking(this::leaveState)))
         .onComplete(ignored -> vertx.close().onComplete(ended -> closed.tryComplete()));

@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericDatumWriter;
@@ -92,6 +93,32 @@ public final class RecordCodec {
    * @throws CodecException where the bytes or their schema are at fault, or the registry fails
    */
   public SpecificRecordBase decode(ByteBuffer value) {
+    return guarded(() -> decoded(value));
+  }
+
+  /**
+   * Decodes by schemas that others wrote. One that contains itself, or nests without end, makes
+   * Avro overflow the stack, and a length that was made up makes it ask for all memory: both are
+   * faults of the record like any other.
+   */
+  private static <T> T guarded(Supplier<T> decoding) {
+    try {
+      return decoding.get();
+    } catch (CodecException e) {
+      throw e;
+    } catch (StackOverflowError e) {
+      throw new CodecException(
+          CodecException.Code.MALFORMED, "a record or its schema nests too deeply", e);
+    } catch (OutOfMemoryError e) {
+      throw new CodecException(
+          CodecException.Code.MALFORMED, "a record claims to hold more than fits into memory", e);
+    } catch (RuntimeException e) {
+      throw new CodecException(
+          CodecException.Code.MALFORMED, "a record's schema cannot be used: " + e, e);
+    }
+  }
+
+  private SpecificRecordBase decoded(ByteBuffer value) {
     ByteBuffer in = value.duplicate();
     Schema writer = framing.writer(in);
     if (writer == DataChunk.getClassSchema()) {
@@ -110,6 +137,10 @@ public final class RecordCodec {
    * @throws CodecException as {@link #decode}
    */
   public byte[] chainDigest(byte[] parentDigest, ByteBuffer manifest) {
+    return guarded(() -> digested(parentDigest, manifest));
+  }
+
+  private byte[] digested(byte[] parentDigest, ByteBuffer manifest) {
     ByteBuffer in = manifest.duplicate();
     Schema writer = framing.writer(in);
     if (!writer.getFullName().equals(IncrementCommitted.getClassSchema().getFullName())) {

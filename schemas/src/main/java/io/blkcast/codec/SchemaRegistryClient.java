@@ -1,6 +1,5 @@
 package io.blkcast.codec;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -15,23 +14,40 @@ import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.avro.Schema;
 import org.apache.avro.SchemaCompatibility;
-import org.apache.avro.SchemaParseException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The calls of Confluent's registry API that a codec needs; other registries offer it too. Keeps no
  * state: what was learnt is kept by the framing, and stays known while the registry is down.
- * Thread-safe; calls block for at most the timeout.
+ * Thread-safe.
+ *
+ * <p>The registry is not trusted to behave: a call ends within its time, to the last byte of the
+ * answer, and takes no more than {@value #MOST_BYTES} of it. Redirects are not followed, so that
+ * credentials stay with the host that they are for.
  */
 public final class SchemaRegistryClient {
 
   private static final String MEDIA_TYPE = "application/vnd.schemaregistry.v1+json";
   private static final Duration TIMEOUT = Duration.ofSeconds(10);
   private static final Duration CHECK_TIMEOUT = Duration.ofSeconds(3);
+
+  /** Of a registry's own words in ours. */
+  private static final int MOST_REASON = 500;
+
+  /** Far more than any schema of ours has. */
+  private static final int MOST_BYTES = 1 << 20;
+
+  private static final Logger LOG = LoggerFactory.getLogger(SchemaRegistryClient.class);
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final HttpClient http = HttpClient.newBuilder().connectTimeout(TIMEOUT).build();
@@ -62,6 +78,17 @@ public final class SchemaRegistryClient {
             + url.getHost()
             + (url.getPort() < 0 ? "" : ":" + url.getPort())
             + (path.endsWith("/") ? path.substring(0, path.length() - 1) : path);
+    if (authorization.isPresent() && "http".equals(scheme) && !isLoopback(url.getHost())) {
+      LOG.warn(
+          "user and password for the schema registry {} are sent in clear: whoever listens on the"
+              + " network can read them; use https",
+          base);
+    }
+  }
+
+  /** Without asking a name server: what is no literal address of this host may be elsewhere. */
+  private static boolean isLoopback(String host) {
+    return host.equals("localhost") || host.equals("[::1]") || host.matches("127(\\.\\d+){3}");
   }
 
   /**
@@ -102,16 +129,21 @@ public final class SchemaRegistryClient {
     Schema theirs;
     try {
       latest = call(request(versions(subject) + "/latest").GET(), "looking up " + subject);
-      theirs = new Schema.Parser().parse(latest.path("schema").asText());
-    } catch (CodecException | SchemaParseException e) {
+      theirs = Schemas.parse(latest.path("schema").asText());
+    } catch (CodecException e) {
       return "; " + e.getMessage();
     }
-    Schema ours = new Schema.Parser().parse(schema);
-    String unread =
-        Stream.of(incompatibilities(ours, theirs), incompatibilities(theirs, ours))
-            .flatMap(List::stream)
-            .distinct()
-            .collect(Collectors.joining("; "));
+    Schema ours = Schemas.parse(schema);
+    String unread;
+    try {
+      unread =
+          Stream.of(incompatibilities(ours, theirs), incompatibilities(theirs, ours))
+              .flatMap(List::stream)
+              .distinct()
+              .collect(Collectors.joining("; "));
+    } catch (StackOverflowError e) {
+      unread = "it nests too deeply to tell";
+    }
     return " (its version "
         + latest.path("version").asText()
         + (unread.isEmpty() ? " can be read with ours and ours with it" : " differs: " + unread)
@@ -134,23 +166,23 @@ public final class SchemaRegistryClient {
    * @throws CodecException {@code REGISTRY_UNAVAILABLE}, {@code REGISTRY_DENIED}
    */
   public void check() {
-    call(request("/schemas/types").timeout(CHECK_TIMEOUT).GET(), "asking for a sign of life");
+    call(request("/schemas/types").GET(), "asking for a sign of life", CHECK_TIMEOUT);
   }
 
   /**
    * Looks up a schema.
    *
-   * @throws CodecException {@code UNKNOWN_SCHEMA} where there is none of that id, {@code
-   *     REGISTRY_DENIED}, {@code REGISTRY_UNAVAILABLE}
+   * @throws CodecException {@code UNKNOWN_SCHEMA} where there is none of that id, {@code MALFORMED}
+   *     where what is registered is no Avro schema that can be used, {@code REGISTRY_DENIED},
+   *     {@code REGISTRY_UNAVAILABLE}
    */
   Schema byId(int id) {
     String what = "looking up schema " + id;
     JsonNode schema = call(request("/schemas/ids/" + id).GET(), what).path("schema");
-    try {
-      return new Schema.Parser().parse(schema.asText());
-    } catch (SchemaParseException e) {
-      throw unavailable(what, "answer without an Avro schema", e);
+    if (!schema.isTextual()) {
+      throw unavailable(what, "answer without a schema", null);
     }
+    return Schemas.parse(schema.textValue());
   }
 
   private HttpRequest.Builder request(String path) {
@@ -163,20 +195,16 @@ public final class SchemaRegistryClient {
   }
 
   private JsonNode call(HttpRequest.Builder request, String what) {
-    HttpResponse<String> response;
-    try {
-      response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
-    } catch (IOException e) {
-      throw unavailable(what, e.toString(), e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw unavailable(what, "interrupted", e);
-    }
+    return call(request, what, TIMEOUT);
+  }
+
+  private JsonNode call(HttpRequest.Builder request, String what, Duration limit) {
+    HttpResponse<byte[]> response = exchange(request, what, limit);
     int status = response.statusCode();
     if (status == 200) {
       try {
         return JSON.readTree(response.body());
-      } catch (JsonProcessingException e) {
+      } catch (IOException | StackOverflowError e) {
         throw unavailable(what, "answer is no JSON; does the URL lack a path?", e);
       }
     }
@@ -199,6 +227,26 @@ public final class SchemaRegistryClient {
     }
   }
 
+  /** Sends and receives, the body included, within the limit. */
+  private HttpResponse<byte[]> exchange(HttpRequest.Builder request, String what, Duration limit) {
+    CompletableFuture<HttpResponse<byte[]>> answer =
+        http.sendAsync(request.timeout(limit).build(), info -> new BoundedBody(MOST_BYTES));
+    try {
+      return answer.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      throw unavailable(what, cause.toString(), cause);
+    } catch (TimeoutException e) {
+      throw unavailable(what, "no whole answer within " + limit.toSeconds() + " s", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw unavailable(what, "interrupted", e);
+    } finally {
+      // Ends the exchange where it is not over, and with it the connection.
+      answer.cancel(true);
+    }
+  }
+
   private CodecException unavailable(String what, String cause, @Nullable Throwable thrown) {
     String message = what + " at the schema registry " + base + " failed: " + cause;
     return thrown == null
@@ -206,10 +254,15 @@ public final class SchemaRegistryClient {
         : new CodecException(CodecException.Code.REGISTRY_UNAVAILABLE, message, thrown);
   }
 
-  private static String reason(HttpResponse<String> response) {
+  private static String reason(HttpResponse<byte[]> response) {
+    int status = response.statusCode();
+    if (status >= 300 && status < 400) {
+      return "redirects are not followed; configure the URL that it leads to";
+    }
     try {
-      return JSON.readTree(response.body()).path("message").asText();
-    } catch (JsonProcessingException e) {
+      String message = JSON.readTree(response.body()).path("message").asText();
+      return message.length() > MOST_REASON ? message.substring(0, MOST_REASON) + "…" : message;
+    } catch (IOException | StackOverflowError e) {
       return "";
     }
   }

@@ -64,6 +64,21 @@ final class Schemas {
 
   private Schemas() {}
 
+  /**
+   * Reads a schema that somebody else wrote.
+   *
+   * @throws CodecException {@code MALFORMED} where it is none, or nests too deeply to be used
+   */
+  static Schema parse(String source) {
+    try {
+      return new Schema.Parser().parse(source);
+    } catch (RuntimeException | StackOverflowError e) {
+      // Avro fails with whatever it stumbles over.
+      throw new CodecException(
+          CodecException.Code.MALFORMED, "what is registered is no Avro schema: " + e, e);
+    }
+  }
+
   /** CRC-64-AVRO of the schema's parsing canonical form, as Avro's specification has it. */
   static long fingerprint(Schema schema) {
     return SchemaNormalization.parsingFingerprint64(schema);

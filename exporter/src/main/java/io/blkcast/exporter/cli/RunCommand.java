@@ -11,7 +11,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
@@ -53,9 +52,8 @@ final class RunCommand implements Callable<Integer> {
       return CommandException.OK;
     }
     ServiceManager manager = ServiceManager.of(System.getenv());
-    manager.starting("starting");
+    manager.status("starting");
     Exporter exporter = start(read);
-    manager.starting("waiting for the volumes and the brokers");
     CountDownLatch stopped = new CountDownLatch(1);
     Thread hook =
         new Thread(
@@ -77,24 +75,25 @@ final class RunCommand implements Callable<Integer> {
                     .nbdUri(volume)
                     .ifPresent(uri -> LOG.info("{} is served at {}", volume, uri)));
     ScheduledExecutorService told = signsOfLife(exporter, manager);
-    CountDownLatch over = new CountDownLatch(1);
-    FirstFailure failure = new FirstFailure();
+    // Disks are served from here on, and every volume is worked on. Whether Kafka answers is no
+    // matter of the start: a unit that waited for it would be restarted, and its disks with it.
+    told.execute(() -> manager.ready("disks are served; waiting for volumes and brokers"));
     exporter
         .ready()
         .onSuccess(
             ignored -> {
               LOG.info("all volumes are ready");
-              told.execute(() -> manager.ready(exporter.volumes().size() + " volumes are tracked"));
+              told.execute(
+                  () -> manager.status(exporter.volumes().size() + " volumes are tracked"));
             })
         .onFailure(
             cause -> {
-              failure.cause = cause;
-              over.countDown();
+              LOG.warn("not all volumes can be published yet, tried again: {}", cause.getMessage());
+              told.execute(
+                  () -> manager.status("disks are served; not all volumes can be published"));
             });
-    over.await();
-    close(exporter, stopped);
-    throw new CommandException(
-        CommandException.FAILED, "cannot start: " + String.valueOf(failure.message()));
+    new CountDownLatch(1).await();
+    return CommandException.OK;
   }
 
   /** A thread that tells the service manager what is to be told, and that all loops are alive. */
@@ -125,15 +124,6 @@ final class RunCommand implements Callable<Integer> {
       LOG.error("a volume's loop does not answer; the service manager gets no sign of life");
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    }
-  }
-
-  private static final class FirstFailure {
-    volatile @Nullable Throwable cause;
-
-    String message() {
-      Throwable known = cause;
-      return known == null ? "unknown cause" : String.valueOf(known.getMessage());
     }
   }
 

@@ -74,13 +74,14 @@ final class ServiceManager {
     return watchdog;
   }
 
-  void starting(String status) {
-    tell("STATUS=" + status);
-  }
-
   /** The service does what it is for, from now on. */
   void ready(String status) {
     tell("READY=1\nSTATUS=" + status);
+  }
+
+  /** Changes what is shown of the service. */
+  void status(String status) {
+    tell("STATUS=" + status);
   }
 
   void alive() {

@@ -11,14 +11,16 @@ import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
  * Health and metrics. {@code /livez} is 200 while every volume's loop answers; {@code /readyz}
- * while every volume is tracked and open at Kafka, none is stopped, and the brokers answer. What
- * does not keep the exporter from its work is told as a warning.
+ * while every volume is tracked and open at Kafka, none is stopped, the brokers answer and signals
+ * are listened for. What does not keep the exporter from its work is told as a warning.
  */
 public final class ManagementServer {
 
@@ -27,25 +29,25 @@ public final class ManagementServer {
   private final Vertx vertx;
   private final List<VolumeMachine> volumes;
   private final PrometheusMeterRegistry meters;
-  private final Supplier<Optional<String>> brokerProblem;
-  private final Supplier<Optional<String>> registryProblem;
+  private final Map<String, Supplier<Optional<String>>> problems;
+  private final Map<String, Supplier<Optional<String>>> warnings;
 
   /**
-   * @param brokerProblem why the brokers are not to be relied on at this moment, if so
-   * @param registryProblem likewise for the schema registry, which a volume that is open needs no
-   *     more
+   * @param problems by name, what keeps the exporter from its work at this moment, if it does
+   * @param warnings likewise, what is wrong beside: a volume that is open needs no schema registry
+   *     any more, for instance
    */
   public ManagementServer(
       Vertx vertx,
       List<VolumeMachine> volumes,
       PrometheusMeterRegistry meters,
-      Supplier<Optional<String>> brokerProblem,
-      Supplier<Optional<String>> registryProblem) {
+      Map<String, Supplier<Optional<String>>> problems,
+      Map<String, Supplier<Optional<String>>> warnings) {
     this.vertx = vertx;
     this.volumes = volumes;
     this.meters = meters;
-    this.brokerProblem = brokerProblem;
-    this.registryProblem = registryProblem;
+    this.problems = new TreeMap<>(problems);
+    this.warnings = new TreeMap<>(warnings);
   }
 
   /**
@@ -93,16 +95,20 @@ public final class ManagementServer {
                 .orElse(status.name()));
       }
     }
-    brokerProblem.get().ifPresent(problem -> reasons.put("kafka", problem));
-    JsonObject warnings = new JsonObject();
-    registryProblem.get().ifPresent(problem -> warnings.put("schemaRegistry", problem));
+    tell(problems, reasons);
+    JsonObject beside = new JsonObject();
+    tell(warnings, beside);
     ApiServer.reply(
         call,
         reasons.isEmpty() ? 200 : 503,
         new JsonObject()
             .put("ready", reasons.isEmpty())
             .put("reasons", reasons)
-            .put("warnings", warnings));
+            .put("warnings", beside));
+  }
+
+  private static void tell(Map<String, Supplier<Optional<String>>> from, JsonObject to) {
+    from.forEach((name, now) -> now.get().ifPresent(problem -> to.put(name, problem)));
   }
 
   /** Gauges read files and queues, so not on the event loop. */

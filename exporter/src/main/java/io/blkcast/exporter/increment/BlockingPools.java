@@ -41,6 +41,7 @@ public final class BlockingPools implements AutoCloseable {
     add(Pool.READ, readers * (StorageGuard.Pressure.CRITICAL.haste() + 1), meters);
     add(Pool.SEND, Math.min(volumes, 8), meters);
     add(Pool.PUBLISH, Math.min(volumes + 1, 16), meters);
+    add(Pool.PROBE, 3, meters);
   }
 
   private void add(Pool pool, int threads, MeterRegistry meters) {

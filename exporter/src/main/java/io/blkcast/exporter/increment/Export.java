@@ -149,7 +149,7 @@ final class Export implements IncrementRun.Observer {
       events.send(SourceEvents.tell(decision), Optional.of(run.incrementId()));
     }
     if (decision.pressure() == StorageGuard.Pressure.LOST) {
-      room.ask();
+      room.ask("the increment is given up before the difference storage is full", Map.of());
     }
   }
 }

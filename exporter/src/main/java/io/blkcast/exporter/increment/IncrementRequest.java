@@ -11,6 +11,7 @@ final class IncrementRequest {
   private final Trigger trigger;
   private final List<Promise<Committed>> waiters = new ArrayList<>();
   private boolean resync;
+  private boolean signalled;
 
   IncrementRequest(Trigger trigger) {
     this.trigger = trigger;
@@ -24,9 +25,15 @@ final class IncrementRequest {
     return resync;
   }
 
-  void join(Promise<Committed> waiter, boolean asResync) {
+  /** Whether a BASELINE was asked for by someone who is not told of a refusal. */
+  boolean isKept() {
+    return signalled;
+  }
+
+  void join(Promise<Committed> waiter, boolean asResync, boolean bySignal) {
     waiters.add(waiter);
     resync |= asResync;
+    signalled |= asResync && bySignal;
   }
 
   void committed(Committed committed) {

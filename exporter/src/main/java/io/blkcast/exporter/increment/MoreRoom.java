@@ -5,6 +5,7 @@ import io.blkcast.schema.Severity;
 import io.blkcast.schema.VolumeEventType;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,28 +41,42 @@ final class MoreRoom {
     closed = true;
   }
 
-  /** The snapshot's storage is too small: the next one is to get more. */
-  void ask() {
+  /** Whether the storage of the snapshot was too small, so that its event is told. */
+  boolean isAsked() {
+    return asked;
+  }
+
+  /**
+   * The snapshot's storage is too small: the next one is to get more.
+   *
+   * @param what happened; told once for each snapshot, with what comes of it
+   */
+  void ask(String what, Map<String, String> attributes) {
     if (asked || closed) {
       return;
     }
     asked = true;
     loop.blocking(Pool.SOURCE, () -> source.moreRoom(volume))
         .onSuccess(
-            limit ->
-                events.send(
-                    VolumeEventType.NO_SPACE,
-                    limit.isPresent() ? Severity.INFO : Severity.WARNING,
-                    limit.isPresent()
-                        ? "the difference storage of the next snapshot may hold "
-                            + limit.getAsLong()
-                            + " bytes"
-                        : "the difference storage may not grow any further; raise"
-                            + " differenceStorage.limit or growTo, or take increments more often",
-                    Optional.empty(),
-                    limit.isPresent()
-                        ? Map.of("limit_bytes", Long.toString(limit.getAsLong()))
-                        : Map.of()))
-        .onFailure(e -> LOG.warn("{}: no more room can be had: {}", volume, e.toString()));
+            limit -> {
+              Map<String, String> all = new TreeMap<>(attributes);
+              limit.ifPresent(bytes -> all.put("limit_bytes", Long.toString(bytes)));
+              tell(
+                  what
+                      + (limit.isPresent()
+                          ? "; that of the next snapshot may hold " + limit.getAsLong() + " bytes"
+                          : "; it may not grow any further: raise differenceStorage.limit or"
+                              + " growTo, or take increments more often"),
+                  all);
+            })
+        .onFailure(
+            e -> {
+              LOG.warn("{}: no more room can be had: {}", volume, e.toString());
+              tell(what, attributes);
+            });
+  }
+
+  private void tell(String message, Map<String, String> attributes) {
+    events.send(VolumeEventType.NO_SPACE, Severity.WARNING, message, Optional.empty(), attributes);
   }
 }

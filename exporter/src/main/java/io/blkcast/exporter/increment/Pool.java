@@ -11,7 +11,9 @@ public enum Pool {
   /** Encoding and sending of chunks; one thread at a time for each volume. */
   SEND,
   /** Control of Kafka: open, begin, commit, abort, events. */
-  PUBLISH;
+  PUBLISH,
+  /** Questions to peers how they are; never behind work that waits for those peers. */
+  PROBE;
 
   /** As in the names of threads and metrics. */
   public String label() {

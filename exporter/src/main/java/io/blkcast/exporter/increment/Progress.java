@@ -23,7 +23,8 @@ import java.util.UUID;
  * @param startedAt when the one under way was started
  * @param retryAt when the next attempt begins, after a failure
  * @param nextAt when the schedule's next one is due
- * @param lastError of the last failed attempt; empty once one has succeeded
+ * @param lastError what keeps increments from being published now, else why the last attempt
+ *     failed, else what is wrong beside; empty once all is well and an attempt has succeeded
  * @param committedId last increment committed
  * @param committedAt when
  */

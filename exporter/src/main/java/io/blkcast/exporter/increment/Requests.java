@@ -15,6 +15,9 @@ final class Requests {
   private @Nullable IncrementRequest next;
   private boolean closing;
 
+  /** Whether a BASELINE that was signalled waits until increments are taken again. */
+  private boolean kept;
+
   /** Whether a BASELINE was wanted when closing began, and is not done. */
   private boolean owed;
 
@@ -28,22 +31,31 @@ final class Requests {
     boolean repeated = trigger == Trigger.SIGNAL && resync && current != null && current.resync();
     if (underWay && !repeated) {
       next = next == null ? new IncrementRequest(trigger) : next;
-      next.join(waiter, resync);
+      next.join(waiter, resync, trigger == Trigger.SIGNAL);
     } else {
       current = current == null ? new IncrementRequest(trigger) : current;
-      current.join(waiter, resync);
+      current.join(waiter, resync, trigger == Trigger.SIGNAL);
     }
+  }
+
+  /** Wants a BASELINE as soon as one can be had: nobody is there to be told of a refusal. */
+  void keepResync() {
+    kept = true;
   }
 
   Optional<IncrementRequest> current() {
     return Optional.ofNullable(current);
   }
 
-  /** What waited behind the current one moves up, if that one is done. */
+  /** What waited behind the current one moves up, if that one is done. While none is under way. */
   void moveUp() {
     if (current == null) {
       current = next;
       next = null;
+    }
+    if (kept && !closing) {
+      kept = false;
+      add(Trigger.SIGNAL, true, false, Promise.promise());
     }
   }
 
@@ -73,7 +85,7 @@ final class Requests {
   boolean wantResync() {
     return closing
         ? owed
-        : (current != null && current.resync()) || (next != null && next.resync());
+        : kept || (current != null && current.resync()) || (next != null && next.resync());
   }
 
   void refuseAll(IncrementException why) {
@@ -83,6 +95,7 @@ final class Requests {
 
   void refuseCurrent(IncrementException why) {
     if (current != null) {
+      kept |= current.isKept();
       current.refused(why);
       current = null;
     }
@@ -90,6 +103,7 @@ final class Requests {
 
   void refuseNext(IncrementException why) {
     if (next != null) {
+      kept |= next.isKept();
       next.refused(why);
       next = null;
     }

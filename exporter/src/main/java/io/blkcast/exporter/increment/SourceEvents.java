@@ -30,8 +30,7 @@ final class SourceEvents {
       return new Told(
           VolumeEventType.NO_SPACE,
           Severity.WARNING,
-          "the difference storage is full; raise differenceStorage.limit, or take increments more"
-              + " often",
+          "the difference storage is full",
           Map.of("requested_bytes", Long.toString(full.requestedBytes())));
     }
     if (event instanceof SourceEvent.Watermark watermark) {

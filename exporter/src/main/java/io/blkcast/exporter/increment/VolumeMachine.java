@@ -1,5 +1,6 @@
 package io.blkcast.exporter.increment;
 
+import io.blkcast.exporter.publish.PublishException;
 import io.blkcast.exporter.publish.VolumePublisher;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.source.ChangeSource;
@@ -10,8 +11,11 @@ import io.blkcast.schema.Severity;
 import io.blkcast.schema.VolumeEventType;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -58,6 +62,10 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private final Promise<Void> ready = Promise.promise();
   private final Promise<Void> closed = Promise.promise();
 
+  /** Of the last snapshot, what its end was told as. */
+  private final Set<VolumeEventType> told = EnumSet.noneOf(VolumeEventType.class);
+
+  private @Nullable String notReadyFor;
   private boolean waitingForGroup;
   private boolean publisherClosed;
   private @Nullable Export export;
@@ -121,7 +129,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
             standing.stillPaused();
           }
           if (intents.current().resync()) {
-            requests.add(Trigger.CALL, true, false, Promise.promise());
+            requests.keepResync();
           }
           advance();
         });
@@ -150,6 +158,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private void requested(Trigger trigger, boolean resync, Promise<Committed> promise) {
     Optional<IncrementException> refusal = standing.refusal();
     if (refusal.isPresent()) {
+      if (trigger == Trigger.SIGNAL) {
+        answerSignal(resync, refusal.get());
+      }
       promise.fail(refusal.get());
       return;
     }
@@ -159,6 +170,73 @@ public final class VolumeMachine implements GroupCoordinator.Member {
       retry.cancel();
     }
     advance();
+  }
+
+  /** Whoever sends a signal learns by an event that it is not met now, or later. */
+  private void answerSignal(boolean resync, IncrementException refusal) {
+    VolumeStatus status = standing.status();
+    if (status != VolumeStatus.PAUSED && status != VolumeStatus.FAILED) {
+      return;
+    }
+    if (resync) {
+      requests.keepResync();
+    }
+    events.send(
+        status == VolumeStatus.PAUSED ? VolumeEventType.PAUSED : VolumeEventType.INCREMENT_FAILED,
+        Severity.WARNING,
+        resync
+            ? "a BASELINE was asked for by a signal; it is taken when the volume is resumed ("
+                + refusal.getMessage()
+                + ")"
+            : "an increment was asked for by a signal and is not taken: " + refusal.getMessage());
+  }
+
+  /**
+   * What keeps anything from being published at this moment, whatever the volume does; empty when
+   * that is over. From any thread.
+   */
+  public void brokers(Optional<String> problem) {
+    loop.execute(
+        () -> {
+          monitor.trouble(problem);
+          if (problem.isEmpty()) {
+            events.send(VolumeEventType.ATTACHED, Severity.INFO, "Kafka can be relied on again");
+            if (retry.isWaiting() && !standing.isClosed()) {
+              retry.cancel();
+              advance();
+            }
+          }
+        });
+  }
+
+  /** What is wrong beside and keeps nothing from its work; empty when that is over. */
+  public void warn(Optional<Failure> warning) {
+    loop.execute(() -> monitor.warning(warning));
+  }
+
+  /**
+   * What was published is gone from Kafka: the attempt under way is given up, and the next
+   * increment is a BASELINE. From any thread.
+   *
+   * @param why in plain words
+   */
+  public void publishedLost(String why) {
+    loop.execute(
+        () -> {
+          if (standing.isClosed() || standing.status() == VolumeStatus.FENCED) {
+            return;
+          }
+          events.send(
+              VolumeEventType.RESYNC_NEEDED,
+              Severity.ERROR,
+              why + "; the next increment is a BASELINE");
+          if (export != null) {
+            export.cancel(new PublishException(PublishException.Code.RETRIABLE, why));
+          }
+          requests.keepResync();
+          remember();
+          advance();
+        });
   }
 
   /**
@@ -223,9 +301,11 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   }
 
   private void sourceEvent(SourceEvent event) {
-    events.send(SourceEvents.tell(event), Optional.ofNullable(export).map(Export::incrementId));
-    if (event instanceof SourceEvent.NoSpace) {
-      room.ask();
+    SourceEvents.Told what = SourceEvents.tell(event);
+    if (event instanceof SourceEvent.NoSpace && !told.contains(what.type())) {
+      room.ask(what.message(), what.attributes());
+    } else if (tellOnce(what.type())) {
+      events.send(what, Optional.ofNullable(export).map(Export::incrementId));
     }
     if (event instanceof SourceEvent.Corrupted corrupted && export != null) {
       export.cancel(new SourceException(SourceException.Code.CORRUPTED, corrupted.cause()));
@@ -234,6 +314,15 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     } else if (event instanceof SourceEvent.Watermark) {
       requested(Trigger.STORAGE_WATERMARK, false, Promise.promise());
     }
+  }
+
+  /** Whether that is to be told: the end of a snapshot once, by the source or the attempt. */
+  private boolean tellOnce(VolumeEventType type) {
+    return switch (type) {
+      case SNAPSHOT_CORRUPTED -> told.add(type);
+      case NO_SPACE -> !room.isAsked() && told.add(type);
+      default -> true;
+    };
   }
 
   /**
@@ -306,12 +395,27 @@ public final class VolumeMachine implements GroupCoordinator.Member {
                 nowReady();
               } else {
                 judge(prepared.cause());
+                notReady(Verdict.of(prepared.cause()));
               }
               advance();
             });
   }
 
+  /** Tells once of each reason why the volume cannot be published. */
+  private void notReady(Verdict verdict) {
+    if (verdict.next() != Verdict.Next.CLOSED && !verdict.message().equals(notReadyFor)) {
+      notReadyFor = verdict.message();
+      events.send(
+          VolumeEventType.INCREMENT_FAILED,
+          verdict.next() == Verdict.Next.RETRY ? Severity.WARNING : Severity.ERROR,
+          "cannot be published: " + verdict.message(),
+          Optional.empty(),
+          Map.of("code", verdict.code()));
+    }
+  }
+
   private void nowReady() {
+    notReadyFor = null;
     if (standing.ready()) {
       events.send(
           VolumeEventType.ATTACHED,
@@ -353,6 +457,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
           if (joins) {
             retry.cancel();
             room.nextSnapshot();
+            told.clear();
             monitor.started(requests.take(Trigger.GROUP).trigger());
             monitor.enter(IncrementState.TAKING);
           }
@@ -419,8 +524,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     export = null;
     judge(cause);
     Verdict verdict = Verdict.of(cause);
-    if (verdict.next() != Verdict.Next.CLOSED) {
-      events.send(SourceEvents.tell(verdict), incrementId);
+    SourceEvents.Told what = SourceEvents.tell(verdict);
+    if (verdict.next() != Verdict.Next.CLOSED && tellOnce(what.type())) {
+      events.send(what, incrementId);
     }
     monitor.gaveUp();
     monitor.enter(IncrementState.IDLE);

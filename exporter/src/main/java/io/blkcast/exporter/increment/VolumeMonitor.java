@@ -49,6 +49,8 @@ public final class VolumeMonitor {
   private @Nullable Instant retryAt;
   private @Nullable Instant nextAt;
   private @Nullable Failure lastError;
+  private @Nullable Failure trouble;
+  private @Nullable Failure warning;
   private @Nullable UUID committedId;
   private @Nullable Instant committedAt;
   private long bytesTotal;
@@ -202,6 +204,18 @@ public final class VolumeMonitor {
     refresh();
   }
 
+  /** What keeps anything from being published at this moment; empty when that is over. */
+  void trouble(Optional<String> message) {
+    trouble = message.map(m -> new Failure("kafka-unavailable", m, clock.instant())).orElse(null);
+    refresh();
+  }
+
+  /** What is wrong, and keeps nothing from its work. */
+  void warning(Optional<Failure> what) {
+    warning = what.orElse(null);
+    refresh();
+  }
+
   /** The attempt under way has come to nothing; its cause is the last error. */
   void gaveUp() {
     Instant now = clock.instant();
@@ -262,7 +276,9 @@ public final class VolumeMonitor {
         Optional.ofNullable(startedAt),
         Optional.ofNullable(retryAt),
         Optional.ofNullable(nextAt),
-        Optional.ofNullable(lastError),
+        Optional.ofNullable(trouble)
+            .or(() -> Optional.ofNullable(lastError))
+            .or(() -> Optional.ofNullable(warning)),
         Optional.ofNullable(committedId),
         Optional.ofNullable(committedAt));
   }

@@ -2,6 +2,7 @@ package io.blkcast.exporter.publish;
 
 import io.blkcast.codec.CodecException;
 import io.blkcast.exporter.publish.PublishException.Code;
+import java.time.Instant;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.common.KafkaException;
@@ -13,6 +14,7 @@ import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.InvalidPidMappingException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.InvalidReplicationFactorException;
+import org.apache.kafka.common.errors.InvalidTimestampException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.InvalidTxnStateException;
 import org.apache.kafka.common.errors.OutOfOrderSequenceException;
@@ -115,6 +117,13 @@ final class KafkaErrors {
     return String.valueOf(failure.getMessage()).contains("resolvable");
   }
 
+  /** What was thrown, in the words of its cause. */
+  static String words(Throwable thrown) {
+    return thrown.getCause() == null || thrown.getClass() != KafkaException.class
+        ? cause(thrown)
+        : cause(thrown.getCause());
+  }
+
   private static String cause(Throwable failure) {
     String message = failure.getMessage();
     return message == null || message.isBlank() ? failure.toString() : message;
@@ -129,6 +138,11 @@ final class KafkaErrors {
     }
     if (failure instanceof AuthorizationException) {
       return remedyOfDenial;
+    }
+    if (failure instanceof InvalidTimestampException) {
+      return "; the clock of this host or that of the brokers is wrong (here it is "
+          + Instant.now()
+          + "): set it, as timedatectl does";
     }
     if (failure instanceof RecordTooLargeException) {
       return "; make chunkSize smaller, or raise max.message.bytes of the topic";

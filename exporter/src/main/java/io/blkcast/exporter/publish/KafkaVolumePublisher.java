@@ -45,7 +45,7 @@ final class KafkaVolumePublisher implements VolumePublisher {
   @Override
   public Optional<Checkpoint> open() throws PublishException {
     endAttempt("reopened", "the exporter opened the volume again");
-    Connection connection = publishers.connection();
+    Connection connection = publishers.connection(volume);
     publishers.registerSchemas();
     return transactions.takeOver(reader(connection));
   }

@@ -8,11 +8,12 @@ import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ExecutionException;
+import java.util.Set;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.jspecify.annotations.Nullable;
@@ -23,9 +24,9 @@ import org.slf4j.LoggerFactory;
  * The publishers of an exporter's volumes and what they share: an admin client, and one producer
  * for all bulk records, whose buffer bounds the memory of all volumes together.
  *
- * <p>Making it touches no network. The clients are made, and topics made and checked, when the
- * first volume is opened; while that fails, every {@link VolumePublisher#open} tries again.
- * Thread-safe.
+ * <p>Making it touches no network. The clients and the topics are made when the first volume is
+ * opened, and topics are checked whenever one is; while that fails, every {@link
+ * VolumePublisher#open} tries again. Thread-safe.
  */
 public final class Publishers implements AutoCloseable {
 
@@ -39,7 +40,9 @@ public final class Publishers implements AutoCloseable {
   private final Optional<SchemaRegistryClient> registry;
   private final RecordCodec codec;
   private @Nullable Connection connection;
-  private boolean topicsChecked;
+  private final Set<String> warned = new HashSet<>();
+  private volatile boolean topicsMade;
+  private boolean lent;
   private boolean closed;
 
   /** What publishers share once there are brokers. */
@@ -77,18 +80,9 @@ public final class Publishers implements AutoCloseable {
     return new KafkaVolumePublisher(this, settings, volume, codec, clock);
   }
 
-  /**
-   * Asks the brokers for a sign of life; blocks for as long as the admin client's timeout.
-   *
-   * @throws PublishException where there is none, or topics are not as they must be
-   */
-  public void check() throws PublishException {
-    try {
-      connection().admin().describeCluster().nodes().get();
-    } catch (ExecutionException | InterruptedException | RuntimeException e) {
-      throw KafkaErrors.translate(
-          "asking the brokers for their nodes", e, settings.remedyOfDenial());
-    }
+  /** Looks after the brokers; the caller closes it. */
+  public BrokerWatch watch() {
+    return new BrokerWatch(settings, topics(settings, volumes.values()), () -> topicsMade);
   }
 
   /** Encodes and decodes the records, in the framing that is configured. */
@@ -126,7 +120,7 @@ public final class Publishers implements AutoCloseable {
     }
   }
 
-  /** The shared clients, made when needed; topics are as they must be. */
+  /** The shared clients, made when needed; topics were there once. */
   synchronized Connection connection() throws PublishException {
     if (closed) {
       throw new PublishException(Code.FATAL, "the exporter's publishers are closed");
@@ -136,27 +130,63 @@ public final class Publishers implements AutoCloseable {
       current = connect(largestChunk(volumes.values()));
       connection = current;
     }
-    if (!topicsChecked) {
-      try {
-        new TopicSetup(
-                current.admin(),
-                topics(settings, volumes.values()),
-                settings.replicationFactor(),
-                settings.remedyOfDenial())
-            .ensure()
-            .forEach(LOG::warn);
-      } catch (PublishException e) {
-        if (e.code() == Code.DENIED) {
-          // A producer that is not let in at first never gets its id later: KAFKA-20237. Nobody has
-          // this one yet.
-          connection = null;
-          close(current);
-        }
-        throw e;
-      }
-      topicsChecked = true;
+    if (!topicsMade) {
+      makeTopics(current);
     }
     return current;
+  }
+
+  private void makeTopics(Connection current) throws PublishException {
+    try {
+      setup(current, volumes.values()).make();
+      topicsMade = true;
+    } catch (PublishException e) {
+      letGoWhenDenied(e);
+      throw e;
+    }
+  }
+
+  /**
+   * As {@link #connection}, for a volume that is opened: its topics are there, with settings that
+   * suit this volume. Those that do not suit another are that one's trouble.
+   */
+  synchronized Connection connection(VolumeSettings volume) throws PublishException {
+    boolean before = topicsMade;
+    Connection current = connection();
+    try {
+      if (before) {
+        setup(current, volumes.values()).make();
+      }
+      for (String warning : setup(current, List.of(volume)).ensure()) {
+        if (warned.add(warning)) {
+          LOG.warn("{}", warning);
+        }
+      }
+    } catch (PublishException e) {
+      letGoWhenDenied(e);
+      throw e;
+    }
+    lent = true;
+    return current;
+  }
+
+  /**
+   * A producer that is not let in at first never gets its id later: KAFKA-20237. Nobody has it yet.
+   */
+  private void letGoWhenDenied(PublishException failure) {
+    Connection current = connection;
+    if (failure.code() == Code.DENIED && !lent && current != null) {
+      connection = null;
+      close(current);
+    }
+  }
+
+  private TopicSetup setup(Connection current, Collection<VolumeSettings> those) {
+    return new TopicSetup(
+        current.admin(),
+        topics(settings, those),
+        settings.replicationFactor(),
+        settings.remedyOfDenial());
   }
 
   /** What the topics must be like for those volumes. */

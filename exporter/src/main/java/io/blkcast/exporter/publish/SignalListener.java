@@ -2,10 +2,14 @@ package io.blkcast.exporter.publish;
 
 import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
+import io.blkcast.exporter.publish.PublishException.Code;
 import io.blkcast.schema.Signal;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
@@ -26,9 +31,13 @@ import org.slf4j.Marker;
 import org.slf4j.MarkerFactory;
 
 /**
- * Reads the signals topic in a thread of its own, from the exporter's start on: what was asked
- * before is old. Brokers and a schema registry that are away are waited for; a record that is none
- * of ours is passed over.
+ * Reads the signals topic in a thread of its own, in the order of offsets and each record once: at
+ * the very first start from what is sent since that start, later from where it ended. When a signal
+ * was asked for by its own account does not matter. Its key has to be its volume. Brokers and a
+ * schema registry that are away are waited for; a record that is none of ours is passed over.
+ *
+ * <p>Nothing that a record does ends the thread; should it end all the same, {@link #check} starts
+ * it again.
  */
 public final class SignalListener implements AutoCloseable {
 
@@ -40,34 +49,78 @@ public final class SignalListener implements AutoCloseable {
   private static final Duration POLL = Duration.ofSeconds(1);
   private static final Duration AGAIN = Duration.ofSeconds(2);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
+  private static final int CALL_LIMIT_MS = 20_000;
+
+  /** A healthy listener polls every second. */
+  private static final Duration SILENCE = Duration.ofSeconds(30);
 
   private final PublishSettings settings;
   private final RecordCodec codec;
   private final Instant since;
   private final Consumer<Signal> handler;
-  private final Map<TopicPartition, Long> positions = new HashMap<>();
+  private final SignalPositions positions;
   private final CountDownLatch closing = new CountDownLatch(1);
-  private final Thread thread;
+  private volatile @Nullable Thread thread;
   private volatile @Nullable KafkaConsumer<byte[], byte[]> consumer;
+  private volatile @Nullable String failure = "not listening for signals yet";
+  private volatile long polledAt = System.nanoTime();
 
   /**
    * @param codec decodes the signals
-   * @param since signals asked for before are ignored
+   * @param since where nothing is remembered, signals that Kafka got before are not obeyed
+   * @param file remembers up to where signals were obeyed
    * @param handler called from the listener's thread; must not block
    */
   public SignalListener(
-      PublishSettings settings, RecordCodec codec, Instant since, Consumer<Signal> handler) {
+      PublishSettings settings,
+      RecordCodec codec,
+      Instant since,
+      Path file,
+      Consumer<Signal> handler) {
     this.settings = settings;
     this.codec = codec;
     this.since = since;
     this.handler = handler;
-    this.thread = new Thread(this::run, "blkcast-signals");
-    thread.setDaemon(true);
+    this.positions = SignalPositions.read(file);
   }
 
   /** Begins to listen. */
-  public void start() {
-    thread.start();
+  public synchronized void start() {
+    if (closing.getCount() > 0) {
+      Thread fresh = new Thread(this::run, "blkcast-signals");
+      fresh.setDaemon(true);
+      thread = fresh;
+      fresh.start();
+    }
+  }
+
+  /**
+   * Whether signals are listened for at this moment. A thread that has ended is started again.
+   *
+   * @throws PublishException where they are not
+   */
+  public void check() throws PublishException {
+    Thread current = thread;
+    if (closing.getCount() == 0 || current == null) {
+      return;
+    }
+    if (!current.isAlive()) {
+      start();
+      throw new PublishException(
+          Code.RETRIABLE, "the thread that listens for signals has ended; it is started again");
+    }
+    String last = failure;
+    if (last != null) {
+      throw new PublishException(Code.RETRIABLE, last);
+    }
+    long silent = System.nanoTime() - polledAt;
+    if (silent > SILENCE.toNanos()) {
+      throw new PublishException(
+          Code.RETRIABLE,
+          "signals have not been listened for since "
+              + Duration.ofNanos(silent).toSeconds()
+              + " s");
+    }
   }
 
   private void run() {
@@ -77,13 +130,21 @@ public final class SignalListener implements AutoCloseable {
         follow(fresh);
       } catch (WakeupException e) {
         LOG.debug("listening for signals ends");
-      } catch (RuntimeException e) {
-        LOG.warn("cannot listen for signals, trying again: {}", e.toString());
+      } catch (Throwable e) {
+        // Whatever it is, the next try may be better; without this thread nobody obeys signals.
+        failed("cannot listen for signals: " + KafkaErrors.words(e));
       } finally {
         consumer = null;
       }
       pause();
     }
+  }
+
+  private void failed(String message) {
+    if (!message.equals(failure)) {
+      LOG.warn("{}; tried again", message);
+    }
+    failure = message;
   }
 
   private void pause() {
@@ -99,7 +160,10 @@ public final class SignalListener implements AutoCloseable {
   private Map<String, Object> properties() {
     Map<String, Object> map = new HashMap<>(settings.consumer());
     map.putIfAbsent("client.id", "blkcast-signals");
+    map.putIfAbsent("default.api.timeout.ms", CALL_LIMIT_MS);
     map.put("isolation.level", "read_committed");
+    // A position that is gone is that of another topic of the same name: all there is new.
+    map.put("auto.offset.reset", "earliest");
     map.put("enable.auto.commit", false);
     map.put("allow.auto.create.topics", false);
     map.put("key.deserializer", ByteArrayDeserializer.class);
@@ -118,10 +182,16 @@ public final class SignalListener implements AutoCloseable {
     from.assign(partitions);
     seek(from, partitions);
     while (closing.getCount() > 0) {
-      for (ConsumerRecord<byte[], byte[]> entry : from.poll(POLL)) {
+      ConsumerRecords<byte[], byte[]> found = from.poll(POLL);
+      polledAt = System.nanoTime();
+      for (ConsumerRecord<byte[], byte[]> entry : found) {
         hand(entry);
-        positions.put(new TopicPartition(entry.topic(), entry.partition()), entry.offset() + 1);
+        positions.set(new TopicPartition(entry.topic(), entry.partition()), entry.offset() + 1);
       }
+      if (!found.isEmpty()) {
+        positions.save();
+      }
+      failure = null;
     }
   }
 
@@ -130,17 +200,18 @@ public final class SignalListener implements AutoCloseable {
         from.offsetsForTimes(
             partitions.stream().collect(Collectors.toMap(p -> p, p -> since.toEpochMilli())));
     for (TopicPartition partition : partitions) {
-      Long position = positions.get(partition);
+      long position = positions.get(partition);
       OffsetAndTimestamp start = starts.get(partition);
-      if (position != null) {
+      if (position >= 0) {
         from.seek(partition, position);
       } else if (start != null) {
         from.seek(partition, start.offset());
       } else {
         from.seekToEnd(List.of(partition));
       }
-      positions.put(partition, from.position(partition));
+      positions.set(partition, from.position(partition));
     }
+    positions.save();
   }
 
   private void hand(ConsumerRecord<byte[], byte[]> entry) {
@@ -149,12 +220,13 @@ public final class SignalListener implements AutoCloseable {
       if (entry.value() == null
           || !(codec.decode(ByteBuffer.wrap(entry.value())) instanceof Signal signal)) {
         LOG.warn(PEER, "{} is no signal, passed over", place);
-      } else if (signal.getRequestedAt().isBefore(since)) {
-        LOG.info(
+      } else if (!Arrays.equals(entry.key(), signal.getVolume().getBytes(StandardCharsets.UTF_8))) {
+        LOG.warn(
             PEER,
-            "signal {} at {} is older than this exporter, ignored",
+            "{}: {} for volume {} is refused: its key is not the volume's name",
+            place,
             signal.getAction(),
-            place);
+            signal.getVolume());
       } else {
         LOG.info(
             PEER,
@@ -172,6 +244,9 @@ public final class SignalListener implements AutoCloseable {
         throw e;
       }
       LOG.warn(PEER, "{} cannot be read, passed over: {}", place, e.getMessage());
+    } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+      // A record may be made to do that; it would do so again at every try.
+      LOG.error(PEER, "{} cannot be obeyed, passed over", place, e);
     }
   }
 
@@ -183,8 +258,11 @@ public final class SignalListener implements AutoCloseable {
     if (current != null) {
       current.wakeup();
     }
+    Thread running = thread;
     try {
-      thread.join(CLOSE_LIMIT.toMillis());
+      if (running != null) {
+        running.join(CLOSE_LIMIT.toMillis());
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -48,6 +48,16 @@ final class TopicSetup {
    * @throws PublishException {@code MISCONFIGURED} with every fault found and its remedy
    */
   List<String> ensure() throws PublishException {
+    Map<String, TopicDescription> existing = make();
+    try {
+      return check(existing);
+    } catch (ExecutionException | InterruptedException | RuntimeException e) {
+      throw KafkaErrors.translate("looking after the topics", e, remedyOfDenial);
+    }
+  }
+
+  /** Makes what is missing, and returns what existed before. */
+  Map<String, TopicDescription> make() throws PublishException {
     try {
       Map<String, TopicDescription> existing = describe();
       Set<String> made = new HashSet<>();
@@ -70,7 +80,7 @@ final class TopicSetup {
           existing.keySet().removeAll(made);
         }
       }
-      return check(existing);
+      return existing;
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
       throw KafkaErrors.translate("looking after the topics", e, remedyOfDenial);
     }

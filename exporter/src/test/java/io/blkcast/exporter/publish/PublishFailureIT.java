@@ -200,7 +200,9 @@ class PublishFailureIT {
       assertFails(Code.RETRIABLE, publisher::open);
       broker.start();
       assertThat(publisher.open()).isEmpty();
-      exporter.check();
+      try (BrokerWatch watch = exporter.watch()) {
+        watch.check(seen -> assertThat(seen.clock()).isEmpty());
+      }
     }
   }
 

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,21 +29,49 @@ public final class DiskSource implements ChangeSource {
 
   private static final Logger LOG = LoggerFactory.getLogger(DiskSource.class);
 
-  private final Map<String, TrackedDisk> disks = new TreeMap<>();
+  private final Map<String, TrackedDisk> disks = new ConcurrentSkipListMap<>();
+  private final Late late;
   private final Set<DiskSnapshot> snapshots = ConcurrentHashMap.newKeySet();
   private final EventPump events = new EventPump();
   private volatile boolean closed;
+
+  /** Opens disks that are not open yet. */
+  @FunctionalInterface
+  public interface Late {
+
+    /** Has the disk {@linkplain DiskSource#add added}, or fails with what keeps it from that. */
+    void open(String volume) throws SourceException;
+  }
 
   /**
    * @param disks with names that differ
    */
   public DiskSource(Collection<TrackedDisk> disks) {
-    for (TrackedDisk disk : disks) {
-      if (this.disks.put(disk.volume(), disk) != null) {
-        throw new IllegalArgumentException("two disks are named " + disk.volume());
+    this(volume -> {});
+    disks.forEach(this::add);
+  }
+
+  /** Without disks at first; those that are to be tracked and are not there are asked for. */
+  public DiskSource(Late late) {
+    this.late = late;
+  }
+
+  /**
+   * Takes a disk in; it is closed with this, or at once where this is closed already.
+   *
+   * @throws IllegalArgumentException where there is one of that name
+   */
+  public final void add(TrackedDisk disk) {
+    synchronized (disks) {
+      if (!closed) {
+        if (disks.putIfAbsent(disk.volume(), disk) != null) {
+          throw new IllegalArgumentException("two disks are named " + disk.volume());
+        }
+        disk.listen(events::add);
+        return;
       }
     }
-    disks.forEach(disk -> disk.listen(events::add));
+    close(disk);
   }
 
   @Override
@@ -58,6 +86,9 @@ public final class DiskSource implements ChangeSource {
 
   @Override
   public void track(String volume) throws SourceException {
+    if (!closed && !disks.containsKey(volume)) {
+      late.open(volume);
+    }
     disk(volume).track();
   }
 
@@ -99,7 +130,9 @@ public final class DiskSource implements ChangeSource {
 
   @Override
   public void close() {
-    closed = true;
+    synchronized (disks) {
+      closed = true;
+    }
     for (DiskSnapshot snapshot : List.copyOf(snapshots)) {
       try {
         snapshot.close();
@@ -107,14 +140,16 @@ public final class DiskSource implements ChangeSource {
         LOG.warn("{}", e.getMessage(), e);
       }
     }
-    for (TrackedDisk disk : disks.values()) {
-      try {
-        disk.close();
-      } catch (IOException e) {
-        LOG.error("closing {}: its history is lost at the next open", disk.volume(), e);
-      }
-    }
+    disks.values().forEach(DiskSource::close);
     events.close();
+  }
+
+  private static void close(TrackedDisk disk) {
+    try {
+      disk.close();
+    } catch (IOException e) {
+      LOG.error("closing {}: its history is lost at the next open", disk.volume(), e);
+    }
   }
 
   private TrackedDisk disk(String volume) throws SourceException {
