@@ -35,6 +35,19 @@ record ApiError(int status, String code, String message, String remedy) {
         "see /openapi.yaml for what can");
   }
 
+  static ApiError bodyTooLarge(long most) {
+    return new ApiError(
+        413, "body-too-large", "a body of more than " + most + " bytes", "requests have no bodies");
+  }
+
+  static ApiError tooManyStreams(int most) {
+    return new ApiError(
+        503,
+        "too-many-streams",
+        "progress is streamed to " + most + " clients already",
+        "end one of them, or GET .../progress from time to time");
+  }
+
   static ApiError foreignOrigin(String origin) {
     return new ApiError(
         403,

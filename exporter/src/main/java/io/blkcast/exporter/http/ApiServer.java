@@ -70,10 +70,13 @@ public final class ApiServer {
             Documents.read(vertx)
                 .compose(
                     openapi ->
-                        vertx
-                            .createHttpServer()
-                            .requestHandler(router(openapi, checked))
-                            .listen(port, host)));
+                        BoundedServer.listen(
+                            vertx,
+                            "API",
+                            BoundedServer.Limits.API,
+                            router(openapi, checked),
+                            port,
+                            host)));
   }
 
   private Router router(Buffer openapi, Handler<RoutingContext> guard) {

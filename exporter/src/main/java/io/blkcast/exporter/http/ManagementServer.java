@@ -62,7 +62,8 @@ public final class ManagementServer {
     router.get("/metrics").handler(this::metrics);
     router.errorHandler(
         404, call -> ApiServer.fail(call, ApiError.noSuchPath(call.request().path())));
-    return vertx.createHttpServer().requestHandler(router).listen(port, host);
+    return BoundedServer.listen(
+        vertx, "management", BoundedServer.Limits.MANAGEMENT, router, port, host);
   }
 
   private void live(RoutingContext call) {

@@ -6,24 +6,37 @@ import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Progress as server-sent events (WHATWG HTML, section 9.2): one {@code progress} event at once and
  * one whenever something has changed. A client that reads too slowly misses some in between, and
- * costs no memory.
+ * costs no memory; one that reads nothing is dropped.
  */
 final class ProgressStream {
 
   /** Keeps proxies from taking the connection for dead. */
   private static final long HEARTBEAT_MS = 15_000;
 
+  /** Streams at once, so that they leave connections for calls. */
+  private static final int MOST_STREAMS = 32;
+
+  /** Heartbeats that may find no room in the socket before the client counts as gone. */
+  private static final int MOST_MISSED = 4;
+
   private final Vertx vertx;
+  private final AtomicInteger streams = new AtomicInteger();
 
   ProgressStream(Vertx vertx) {
     this.vertx = vertx;
   }
 
   void follow(RoutingContext call, VolumeMachine volume) {
+    if (streams.incrementAndGet() > MOST_STREAMS) {
+      streams.decrementAndGet();
+      ApiServer.fail(call, ApiError.tooManyStreams(MOST_STREAMS));
+      return;
+    }
     HttpServerResponse response = call.response();
     response
         .setChunked(true)
@@ -34,16 +47,24 @@ final class ProgressStream {
         volume
             .monitor()
             .listen(progress -> context.runOnContext(ignored -> send(response, progress)));
+    AtomicInteger missed = new AtomicInteger();
     long heartbeat =
         vertx.setPeriodic(
             HEARTBEAT_MS,
             ignored -> {
-              if (!response.closed() && !response.writeQueueFull()) {
+              if (response.closed()) {
+                return;
+              }
+              if (!response.writeQueueFull()) {
+                missed.set(0);
                 response.write(": still here\n\n");
+              } else if (missed.incrementAndGet() >= MOST_MISSED) {
+                BoundedServer.cut(call.request().connection());
               }
             });
-    response.closeHandler(
+    call.addEndHandler(
         ignored -> {
+          streams.decrementAndGet();
           vertx.cancelTimer(heartbeat);
           end.run();
         });
