@@ -73,7 +73,12 @@ final class Disks {
   private Disks(Vertx vertx, ExporterConfig config) {
     this.vertx = vertx;
     this.config = config;
-    this.server = new NbdServer(vertx, NbdOptions.DEFAULT);
+    this.server =
+        new NbdServer(
+            vertx,
+            NbdOptions.DEFAULT
+                .withClientsPerExport(config.nbd().clientsPerExport())
+                .withinMemory(Runtime.getRuntime().maxMemory()));
     for (VolumeConfig volume : config.volumes()) {
       if (volume.source() == SourceKind.DISK) {
         configured.put(volume.name(), options(config, volume));

@@ -322,7 +322,9 @@ final class ConfigReader {
   private NbdConfig nbd(Section section) {
     try (section) {
       return new NbdConfig(
-          section.value("listen", HostPort::parse), section.value("socket", Path::of));
+          section.value("listen", HostPort::parse),
+          section.value("socket", Path::of),
+          section.value("clientsPerExport", whole(1, 1024)).orElse(32));
     }
   }
 

@@ -94,8 +94,9 @@ public record ExporterConfig(
    *
    * @param listen TCP address
    * @param socket path of a Unix socket
+   * @param clientsPerExport clients of one disk at once
    */
-  public record NbdConfig(Optional<HostPort> listen, Optional<Path> socket) {}
+  public record NbdConfig(Optional<HostPort> listen, Optional<Path> socket, int clientsPerExport) {}
 
   /**
    * Bounds of memory and threads.

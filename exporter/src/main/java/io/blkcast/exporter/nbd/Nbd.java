@@ -27,6 +27,7 @@ final class Nbd {
   static final int REP_INFO = 3;
   static final int REP_META_CONTEXT = 4;
   static final int REP_ERR_UNSUP = 0x8000_0001;
+  static final int REP_ERR_POLICY = 0x8000_0002;
   static final int REP_ERR_INVALID = 0x8000_0003;
   static final int REP_ERR_UNKNOWN = 0x8000_0006;
 

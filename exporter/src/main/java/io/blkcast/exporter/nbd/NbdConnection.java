@@ -6,9 +6,6 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelOption;
-import io.netty.channel.ChannelOutboundBuffer;
-import io.netty.channel.socket.nio.NioChannelOption;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -17,15 +14,13 @@ import java.util.ArrayDeque;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
-import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.Marker;
+import org.slf4j.MarkerFactory;
 
 /**
  * One client. Moves bytes between the socket, {@link Negotiation}, {@link RequestDecoder} and the
@@ -33,95 +28,84 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Netty's own buffers are used below Vert.x's, which would copy each one to the heap. What is in
  * flight is bounded, for this connection and over all: a request is admitted before memory is taken
- * for it, and counts until its reply has gone to the kernel; while none is admitted the socket is
- * not read. A client that stops in the middle of a payload, or does not take its replies, is
- * dropped after a while, for others may wait for the memory that it holds.
+ * for it, and counts until its reply has gone to the kernel ({@link Admission}); while none is
+ * admitted the socket is not read. A client that does not get on in the middle of a payload, or of
+ * its replies, is dropped ({@link Pace}), for others may wait for the memory that it holds.
  */
 final class NbdConnection {
 
   private static final Logger LOG = LoggerFactory.getLogger(NbdConnection.class);
 
-  private static final ChannelOption<Integer> KEEP_IDLE =
-      NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPIDLE);
-  private static final ChannelOption<Integer> KEEP_INTERVAL =
-      NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPINTERVAL);
-  private static final int KEEP_SECONDS = 30;
+  /** Lines that any client can cause: the log's configuration bounds their number. */
+  private static final Marker PEER = MarkerFactory.getMarker("PEER");
 
   private final NetSocketInternal socket;
   private final ChannelHandlerContext netty;
   private final NbdOptions options;
-  private final Function<BlockStore, Executor> workers;
+  private final Function<BlockStore, Optional<Served>> served;
   private final ByteBufAllocator allocator;
-  private final MemoryLimit limit;
   private final Reception reception = new Reception();
   private final Negotiation negotiation;
   private final Queue<ByteBuf> input = new ArrayDeque<>();
-  private final Queue<Reply> output = new ConcurrentLinkedQueue<>();
-  private final AtomicBoolean sending = new AtomicBoolean();
   private final Promise<Void> ended = Promise.promise();
   private @Nullable ByteBuf negotiated;
+  private volatile @Nullable Served place;
+  private Runnable chosen = () -> {};
   private @Nullable Transmission transmission;
   private @Nullable ScheduledFuture<?> negotiationLimit;
   private @Nullable ScheduledFuture<?> stallCheck;
-  private long bytesInFlight;
-  private long sharedBytes;
-  private boolean waitingForMemory;
-  private long receivedBytes;
-  private long receivedBefore;
-  private long sentRequests;
-  private long sentBefore;
-  private @Nullable Object nextBefore;
-  private long progressBefore;
   private int requestsInFlight;
   private boolean ending;
 
   private record Transmission(
-      Agreement agreement, RequestDecoder decoder, Command command, WorkQueue queue) {}
-
-  private record Reply(ByteBuf bytes, long cost) {}
+      RequestDecoder decoder,
+      Command command,
+      WorkQueue queue,
+      Admission admission,
+      Pace pace,
+      Outbox outbox) {}
 
   NbdConnection(
       NetSocketInternal socket,
       Map<String, BlockStore> exports,
       NbdOptions options,
-      Function<BlockStore, Executor> workers,
-      ByteBufAllocator allocator,
-      MemoryLimit limit) {
+      Function<BlockStore, Optional<Served>> served,
+      ByteBufAllocator allocator) {
     this.socket = socket;
     this.netty = socket.channelHandlerContext();
     this.options = options;
-    this.workers = workers;
+    this.served = served;
     this.allocator = allocator;
-    this.limit = limit;
-    this.negotiation = new Negotiation(exports);
+    this.negotiation = new Negotiation(exports, this::enter);
   }
 
-  /** Begins, on the socket's event loop. */
-  void start() {
+  /**
+   * Begins, on the socket's event loop.
+   *
+   * @param chosen called once the client uses an export
+   */
+  void start(Runnable chosen) {
+    this.chosen = chosen;
     // The client speaks second: nothing was read yet, and so no other way of reading is settled.
     ChannelConfig config = netty.channel().config();
     config.setRecvByteBufAllocator(reception);
-    // A client whose machine has died says nothing, and would keep its place for two hours. Vert.x
-    // sets these for native transports only; where they are unknown, nothing happens.
-    config.setOption(KEEP_IDLE, KEEP_SECONDS);
-    config.setOption(KEEP_INTERVAL, KEEP_SECONDS);
+    KeepAlive.set(config);
     negotiated = allocator.buffer();
     socket.messageHandler(this::received);
     socket.exceptionHandler(e -> LOG.debug("{}: {}", peer(), e.toString()));
-    socket.closeHandler(ignored -> closed());
+    socket.closeHandler(ignored -> endNow());
     ByteBuf greeting = allocator.buffer();
     Negotiation.greet(greeting);
     netty.writeAndFlush(greeting);
     negotiationLimit =
         netty
             .executor()
-            .schedule(
-                this::endIfNegotiating, 2 * options.stallLimit().toMillis(), TimeUnit.MILLISECONDS);
+            .schedule(this::endIfNegotiating, options.patience().toMillis(), TimeUnit.MILLISECONDS);
   }
 
   private void endIfNegotiating() {
-    if (transmission == null && !ending) {
-      LOG.warn("NBD client {} has not come to use an export in time; closing", peer());
+    if (transmission == null) {
+      LOG.warn(PEER, "NBD client {} has not come to use an export in time; closing", peer());
       netty.close();
     }
   }
@@ -133,12 +117,46 @@ final class NbdConnection {
 
   /** Reads no more requests, and closes when those under way are answered. */
   void end() {
-    netty.executor().execute(this::endNow);
+    netty
+        .executor()
+        .execute(
+            () -> {
+              if (transmission == null) {
+                netty.close();
+              }
+              endNow();
+            });
   }
 
-  /** What is served to this client, once agreed. */
-  Optional<BlockStore> store() {
-    return negotiation.agreement().map(Agreement::store);
+  /** Hangs up at once. On any thread. */
+  void drop() {
+    netty.close();
+  }
+
+  /** Gives up what {@link #start} has begun in vain; on the socket's event loop. */
+  void abandon() {
+    netty.close();
+    endNow();
+  }
+
+  /** The client's address, of which there may be several clients. */
+  String host() {
+    return String.valueOf(socket.remoteAddress() == null ? null : socket.remoteAddress().host());
+  }
+
+  /** Takes a place of the store for this client. */
+  private boolean enter(BlockStore store) {
+    Optional<Served> by = served.apply(store);
+    if (by.isPresent() && by.get().enter(this)) {
+      place = by.get();
+      return true;
+    }
+    LOG.warn(
+        PEER,
+        "turned away NBD client {}: its export takes no more than {} (nbd.clientsPerExport)",
+        peer(),
+        options.clientsPerExport());
+    return false;
   }
 
   private void received(Object message) {
@@ -156,14 +174,25 @@ final class NbdConnection {
         bytes.release();
         negotiate(begun);
       } else {
-        receivedBytes += bytes.readableBytes();
         input.add(bytes);
+        if (transmission != null) {
+          transmission.pace.received(bytes.readableBytes());
+        }
         readRequests();
       }
-    } catch (ProtocolException e) {
-      LOG.warn("NBD client {} broke the protocol: {}; closing", peer(), e.getMessage());
-      socket.close();
+    } catch (ProtocolException | OutOfMemoryError e) {
+      failed(e);
     }
+  }
+
+  /** Whatever the client did or wants cannot be served: there is no answer but to hang up. */
+  private void failed(Throwable cause) {
+    if (cause instanceof ProtocolException) {
+      LOG.warn(PEER, "NBD client {} broke the protocol: {}; closing", peer(), cause.getMessage());
+    } else {
+      LOG.warn(PEER, "no memory for a request of NBD client {}; closing", peer(), cause);
+    }
+    netty.close();
   }
 
   private void negotiate(ByteBuf in) throws ProtocolException {
@@ -190,6 +219,7 @@ final class NbdConnection {
     if (next == Negotiation.Next.CLOSE) {
       endNow();
     } else if (next == Negotiation.Next.TRANSMIT) {
+      chosen.run();
       transmit(negotiation.agreement().orElseThrow());
       negotiated = null;
       input.add(in);
@@ -198,84 +228,46 @@ final class NbdConnection {
   }
 
   private void transmit(Agreement agreement) {
-    LOG.info("NBD client {} uses export '{}'", peer(), agreement.name());
-    RequestDecoder decoder = new RequestDecoder(allocator, this::admit);
+    Served by = place;
+    if (by == null) {
+      throw new IllegalStateException("an agreement without a place");
+    }
+    LOG.info(PEER, "NBD client {} uses export '{}'", peer(), agreement.name());
+    Admission admission =
+        new Admission(by.memory(), options.maxBytesInFlight(), netty.executor(), this::resume);
+    RequestDecoder decoder = new RequestDecoder(allocator, admission::admit);
     Command command = new Command(agreement, allocator);
-    WorkQueue queue =
-        new WorkQueue(workers.apply(agreement.store()), options.workers(), this::serve);
-    transmission = new Transmission(agreement, decoder, command, queue);
+    WorkQueue queue = new WorkQueue(by.workers(), options.workers(), this::serve);
+    Pace pace = new Pace();
+    Outbox outbox =
+        new Outbox(netty, pace, (replies, cost) -> sent(pace, admission, replies, cost));
+    transmission = new Transmission(decoder, command, queue, admission, pace, outbox);
     reception.receiveFor(decoder);
-    long period = options.stallLimit().toMillis();
+    long period = options.patience().toMillis();
+    // With a fixed delay: a process that was stopped for a while does not catch up with looks.
     stallCheck =
         netty
             .executor()
-            .scheduleAtFixedRate(
-                () -> endIfStalled(decoder), period, period, TimeUnit.MILLISECONDS);
+            .scheduleWithFixedDelay(this::endIfSlow, period, period, TimeUnit.MILLISECONDS);
   }
 
-  private void endIfStalled(RequestDecoder decoder) {
-    if (decoder.isReceiving() && receivedBytes == receivedBefore) {
-      LOG.warn("NBD client {} stopped in the middle of a write; closing", peer());
-      netty.close();
-    }
-    receivedBefore = receivedBytes;
-    if (takesNothing()) {
-      LOG.warn("NBD client {} does not take its replies; closing", peer());
-      netty.close();
-    }
-  }
-
-  /** Whether nothing has gone to the kernel since the last call, of replies that were left then. */
-  private boolean takesNothing() {
-    ChannelOutboundBuffer buffer = netty.channel().unsafe().outboundBuffer();
-    Object next = buffer == null ? null : buffer.current();
-    long progress = buffer == null ? 0 : buffer.currentProgress();
-    // The same buffer may be another reply, but then that before it was sent.
-    boolean nothing =
-        next != null
-            && next == nextBefore
-            && progress == progressBefore
-            && sentRequests == sentBefore;
-    nextBefore = next;
-    progressBefore = progress;
-    sentBefore = sentRequests;
-    return nothing;
-  }
-
-  private boolean admit(Request request) {
-    long wanted = bytesInFlight + request.cost();
-    if (waitingForMemory || (bytesInFlight > 0 && wanted > options.maxBytesInFlight())) {
-      return false;
-    }
-    long missing = wanted - NbdOptions.OWN_BYTES - sharedBytes;
-    if (missing > 0) {
-      waitingForMemory =
-          !limit.take(missing, () -> netty.executor().execute(() -> granted(missing)));
-      if (waitingForMemory) {
-        return false;
-      }
-      sharedBytes += missing;
-    }
-    bytesInFlight = wanted;
-    return true;
-  }
-
-  private void granted(long bytes) {
-    waitingForMemory = false;
-    sharedBytes += bytes;
-    if (ending) {
-      giveBackShared();
-    } else {
-      resume();
-    }
-  }
-
-  /** Keeps no more of the shared memory than what is in flight beyond a connection's own. */
-  private void giveBackShared() {
-    long excess = sharedBytes - Math.max(0, bytesInFlight - NbdOptions.OWN_BYTES);
-    if (excess > 0) {
-      sharedBytes -= excess;
-      limit.giveBack(excess);
+  private void endIfSlow() {
+    Transmission of = transmission;
+    if (of != null) {
+      of.pace
+          .look(
+              of.decoder.payload(),
+              netty.channel().unsafe().outboundBuffer(),
+              options.leastMoved(of.admission.inFlight()))
+          .ifPresent(
+              what -> {
+                LOG.warn(
+                    PEER,
+                    "NBD client {} {} too slowly, while others may wait for its memory; closing",
+                    peer(),
+                    what);
+                netty.close();
+              });
     }
   }
 
@@ -286,7 +278,7 @@ final class NbdConnection {
       ByteBuf in = input.isEmpty() ? Unpooled.EMPTY_BUFFER : input.element();
       for (Request request; !ending && (request = to.decoder.next(in)) != null; ) {
         if (request.type() == Nbd.CMD_DISC) {
-          bytesInFlight -= request.cost();
+          to.admission.done(request.cost());
           endNow();
         } else {
           requestsInFlight++;
@@ -324,38 +316,13 @@ final class NbdConnection {
     } finally {
       request.payload().release();
     }
-    output.add(new Reply(bytes, request.cost()));
-    if (sending.compareAndSet(false, true)) {
-      netty.executor().execute(this::send);
-    }
+    of.outbox.add(bytes, request.cost());
   }
 
-  /** Sends all replies that are there with one system call, if the socket takes them. */
-  private void send() {
-    sending.set(false);
-    long cost = 0;
-    int count = 0;
-    var last = netty.voidPromise().unvoid();
-    for (Reply reply = output.poll(); reply != null; ) {
-      Reply next = output.poll();
-      cost += reply.cost;
-      count++;
-      netty.write(reply.bytes, next == null ? last : netty.voidPromise());
-      reply = next;
-    }
-    if (count > 0) {
-      long bytes = cost;
-      int requests = count;
-      last.addListener(ignored -> sent(bytes, requests));
-      netty.flush();
-    }
-  }
-
-  private void sent(long bytes, int requests) {
-    bytesInFlight -= bytes;
-    requestsInFlight -= requests;
-    sentRequests += requests;
-    giveBackShared();
+  private void sent(Pace pace, Admission admission, int replies, long cost) {
+    requestsInFlight -= replies;
+    pace.sent(replies);
+    admission.done(cost);
     resume();
     endWhenIdle();
   }
@@ -363,37 +330,41 @@ final class NbdConnection {
   private void resume() {
     try {
       readRequests();
-    } catch (ProtocolException e) {
-      LOG.warn("NBD client {} broke the protocol: {}; closing", peer(), e.getMessage());
-      socket.close();
+    } catch (ProtocolException | OutOfMemoryError e) {
+      failed(e);
     }
   }
 
   private void endNow() {
     ending = true;
-    dropInput();
-    endWhenIdle();
-  }
-
-  private void closed() {
-    ending = true;
+    if (transmission != null) {
+      transmission.admission.end();
+    }
     dropInput();
     endWhenIdle();
   }
 
   private void endWhenIdle() {
     if (ending && requestsInFlight == 0) {
-      // What may be left is of a request that did not come in whole.
-      bytesInFlight = 0;
-      giveBackShared();
-      if (negotiationLimit != null) {
-        negotiationLimit.cancel(false);
+      if (transmission != null) {
+        transmission.admission.clear();
       }
-      if (stallCheck != null) {
-        stallCheck.cancel(false);
+      Served left = place;
+      if (left != null) {
+        left.leave(this);
       }
       socket.close();
-      ended.tryComplete();
+      // A client that does not take the last words of a negotiation keeps its place until it is
+      // cut.
+      if (transmission != null || !netty.channel().isOpen()) {
+        if (negotiationLimit != null) {
+          negotiationLimit.cancel(false);
+        }
+        if (stallCheck != null) {
+          stallCheck.cancel(false);
+        }
+        ended.tryComplete();
+      }
     }
   }
 

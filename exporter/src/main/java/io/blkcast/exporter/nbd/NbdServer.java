@@ -12,29 +12,32 @@ import io.vertx.core.net.SocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.Marker;
+import org.slf4j.MarkerFactory;
 
 /**
  * Serves block stores over the NBD protocol, on TCP and Unix sockets.
  *
  * <p>Sockets belong to Vert.x's event loops. What blocks, that is every call of a store, runs on
  * workers of that store alone, named {@code blkcast-nbd-worker-}<i>n</i>: one whose calls hang
- * keeps no other from being served.
+ * keeps no other from being served. Likewise each store has its own places for clients and its
+ * share of the memory for requests ({@link Served}).
  */
 public final class NbdServer {
 
   private static final Logger LOG = LoggerFactory.getLogger(NbdServer.class);
+  private static final Marker PEER = MarkerFactory.getMarker("PEER");
 
   /** Room for a whole large write at once, where the kernel gives as much. */
   private static final int RECEIVE_BYTES = 256 << 10;
@@ -47,10 +50,11 @@ public final class NbdServer {
 
   private final Vertx vertx;
   private final NbdOptions options;
-  private final Map<BlockStore, ThreadPoolExecutor> workers = new ConcurrentHashMap<>();
+  private final Map<BlockStore, Served> served = new ConcurrentHashMap<>();
   private final AtomicInteger threads = new AtomicInteger();
   private final Map<String, BlockStore> exports = new ConcurrentHashMap<>();
   private final Set<NbdConnection> connections = ConcurrentHashMap.newKeySet();
+  private final WaitingRoom<NbdConnection> negotiating = new WaitingRoom<>(NbdOptions.NEGOTIATING);
   private final Queue<NetServer> listeners = new ConcurrentLinkedQueue<>();
   private final MemoryLimit limit;
   private volatile boolean closed;
@@ -58,7 +62,7 @@ public final class NbdServer {
   public NbdServer(Vertx vertx, NbdOptions options) {
     this.vertx = vertx;
     this.options = options;
-    this.limit = new MemoryLimit(options.sharedBytesInFlight());
+    this.limit = new MemoryLimit(options.sharedBytesInFlight(), Nbd.MAX_PAYLOAD);
   }
 
   private ThreadPoolExecutor newWorkers() {
@@ -78,19 +82,23 @@ public final class NbdServer {
     return pool;
   }
 
-  private Executor workersOf(BlockStore store) {
-    return workers.computeIfAbsent(store, ignored -> newWorkers());
-  }
-
   /** Offers the store under the name from now on; the empty name is the default export. */
-  public void export(String name, BlockStore store) {
-    letWorkersGo(exports.put(name, store));
+  public synchronized void export(String name, BlockStore store) {
+    if (!served.containsKey(store)) {
+      served.put(store, new Served(options.clientsPerExport(), newWorkers(), limit.share()));
+    }
+    BlockStore before = exports.put(name, store);
+    if (before != null) {
+      letGo(before);
+    }
   }
 
-  private void letWorkersGo(@Nullable BlockStore store) {
-    if (store != null && !exports.containsValue(store)) {
-      // They end when they are idle.
-      workers.remove(store);
+  private void letGo(BlockStore store) {
+    if (!exports.containsValue(store)) {
+      Served gone = served.remove(store);
+      if (gone != null) {
+        gone.withdraw();
+      }
     }
   }
 
@@ -99,15 +107,17 @@ public final class NbdServer {
    *
    * @return completes when no call of the store is under way any more
    */
-  public Future<Void> withdraw(String name) {
+  public synchronized Future<Void> withdraw(String name) {
     BlockStore store = exports.remove(name);
-    letWorkersGo(store);
+    Served by = store == null ? null : served.get(store);
+    if (store == null || by == null) {
+      return Future.succeededFuture();
+    }
+    letGo(store);
     List<Future<Void>> ends = new ArrayList<>();
-    for (NbdConnection connection : connections) {
-      if (connection.store().filter(used -> used == store).isPresent()) {
-        connection.end();
-        ends.add(connection.ended());
-      }
+    for (NbdConnection connection : by.clients()) {
+      connection.end();
+      ends.add(connection.ended());
     }
     return Future.all(ends).mapEmpty();
   }
@@ -155,23 +165,43 @@ public final class NbdServer {
               return Future.join(stops);
             })
         .<Void>mapEmpty()
-        .onComplete(ignored -> workers.values().forEach(ThreadPoolExecutor::shutdown));
+        .onComplete(ignored -> served.values().forEach(each -> each.workers().shutdown()));
   }
 
-  private void connected(NetSocket socket) {
-    if (closed || connections.size() >= options.maxConnections()) {
-      LOG.warn(
-          "turned away NBD client {}: there are {} already",
-          socket.remoteAddress(),
-          connections.size());
-      socket.close();
+  /** On the socket's event loop. */
+  void connected(NetSocket socket) {
+    NetSocketInternal client = (NetSocketInternal) socket;
+    if (closed) {
+      client.channelHandlerContext().close();
       return;
     }
     NbdConnection connection =
         new NbdConnection(
-            (NetSocketInternal) socket, exports, options, this::workersOf, ALLOCATOR, limit);
+            client, exports, options, store -> Optional.ofNullable(served.get(store)), ALLOCATOR);
     connections.add(connection);
-    connection.ended().onComplete(ignored -> connections.remove(connection));
-    connection.start();
+    connection
+        .ended()
+        .onComplete(
+            ignored -> {
+              negotiating.leave(connection);
+              connections.remove(connection);
+            });
+    try {
+      connection.start(() -> negotiating.leave(connection));
+    } catch (RuntimeException | OutOfMemoryError e) {
+      LOG.error(PEER, "NBD client {} cannot be served; closing", socket.remoteAddress(), e);
+      connection.abandon();
+      return;
+    }
+    negotiating
+        .enter(connection, connection.host())
+        .ifPresent(
+            leaving -> {
+              LOG.warn(
+                  PEER,
+                  "closing NBD client {}, which has chosen no export: another needs the place",
+                  leaving.host());
+              leaving.drop();
+            });
   }
 }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /**
  * The server's side of fixed newstyle negotiation, over buffers: reads what the client sent, writes
@@ -29,7 +30,11 @@ final class Negotiation {
   /** A client has no reason to send more in one option. */
   private static final int MAX_OPTION = 64 << 10;
 
+  /** So much of a name is told back to a client: who knows the name knows the rest. */
+  private static final int TOLD_OF_NAME = 256;
+
   private final Map<String, BlockStore> exports;
+  private final Predicate<BlockStore> admission;
   private boolean flagsRead;
   private boolean noZeroes;
   private boolean structured;
@@ -38,9 +43,11 @@ final class Negotiation {
 
   /**
    * @param exports stores by name; may change while this is in use
+   * @param admission asked for a place when the client has chosen an export
    */
-  Negotiation(Map<String, BlockStore> exports) {
+  Negotiation(Map<String, BlockStore> exports, Predicate<BlockStore> admission) {
     this.exports = exports;
+    this.admission = admission;
   }
 
   /** What the server says first. */
@@ -142,10 +149,16 @@ final class Negotiation {
 
   /** The oldest way to choose an export: it can only be refused by hanging up. */
   private Next exportName(ByteBuf data, ByteBuf out) throws ProtocolException {
+    if (data.readableBytes() > Nbd.MAX_STRING) {
+      throw new ProtocolException("a name of " + data.readableBytes() + " bytes");
+    }
     String name = data.toString(StandardCharsets.UTF_8);
     BlockStore store = exports.get(name);
     if (store == null) {
-      throw new ProtocolException("no export is named '" + name + "'");
+      throw new ProtocolException(noneIsNamed(name));
+    }
+    if (!admission.test(store)) {
+      return Next.CLOSE;
     }
     out.writeLong(store.size());
     out.writeShort(transmissionFlags(store));
@@ -179,7 +192,11 @@ final class Negotiation {
     }
     BlockStore store = exports.get(name.get());
     if (store == null) {
-      refuse(out, option, Nbd.REP_ERR_UNKNOWN, "no export is named '" + name.get() + "'");
+      refuse(out, option, Nbd.REP_ERR_UNKNOWN, noneIsNamed(name.get()));
+      return Next.NEGOTIATE;
+    }
+    if (option == Nbd.OPT_GO && !admission.test(store)) {
+      refuse(out, option, Nbd.REP_ERR_POLICY, "the export has as many clients as it may have");
       return Next.NEGOTIATE;
     }
     header(out, option, Nbd.REP_INFO, 12);
@@ -216,7 +233,7 @@ final class Negotiation {
       return;
     }
     if (!exports.containsKey(name.orElseThrow())) {
-      refuse(out, option, Nbd.REP_ERR_UNKNOWN, "no export is named '" + name.get() + "'");
+      refuse(out, option, Nbd.REP_ERR_UNKNOWN, noneIsNamed(name.get()));
       return;
     }
     boolean wanted = queries.get().contains(Nbd.BASE_ALLOCATION);
@@ -230,6 +247,11 @@ final class Negotiation {
       allocationOf = name;
     }
     reply(out, option, Nbd.REP_ACK);
+  }
+
+  private static String noneIsNamed(String name) {
+    boolean isLong = name.length() > TOLD_OF_NAME;
+    return "no export is named '" + (isLong ? name.substring(0, TOLD_OF_NAME) + "…" : name) + "'";
   }
 
   private void agree(String name, BlockStore store) {

@@ -30,6 +30,7 @@ final class RequestDecoder {
   private @Nullable Request head;
   private @Nullable ByteBuf payload;
   private @Nullable ByteBuf lent;
+  private long payloads;
   private boolean admitted;
   private boolean largeWrites;
 
@@ -105,6 +106,11 @@ final class RequestDecoder {
     return payload != null;
   }
 
+  /** Which payload has begun to come in and is not whole, counted from 1; 0 if none. */
+  long payload() {
+    return isReceiving() ? payloads : 0;
+  }
+
   /** Frees what was received of a request that will not be finished. */
   void close() {
     if (payload != null) {
@@ -147,6 +153,7 @@ final class RequestDecoder {
     if (begun == null) {
       begun = allocator.directBuffer(length, length);
       payload = begun;
+      payloads++;
     }
     if (in == lent) {
       // Received in its place already.

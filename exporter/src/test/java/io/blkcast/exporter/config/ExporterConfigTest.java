@@ -38,7 +38,7 @@ class ExporterConfigTest {
           compression: zstd
           partitions: 2
           group: db
-      nbd: { listen: "127.0.0.1:10809", socket: /run/blkcast.sock }
+      nbd: { listen: "127.0.0.1:10809", socket: /run/blkcast.sock, clientsPerExport: 8 }
       http: { listen: "0.0.0.0:80" }
       management: { listen: "[::1]:0" }
       limits: { inFlight: 32MiB, inFlightPerVolume: 8MiB, readers: 2 }
@@ -89,6 +89,7 @@ class ExporterConfigTest {
     assertThat(volume.group()).contains("db");
     assertThat(config.nbd().listen()).contains(new HostPort("127.0.0.1", 10809));
     assertThat(config.nbd().socket()).contains(Path.of("/run/blkcast.sock"));
+    assertThat(config.nbd().clientsPerExport()).isEqualTo(8);
     assertThat(config.http()).isEqualTo(new HostPort("0.0.0.0", 80));
     assertThat(config.management()).isEqualTo(new HostPort("::1", 0));
     assertThat(config.limits().inFlightBytes()).isEqualTo(32 << 20);
@@ -117,6 +118,7 @@ class ExporterConfigTest {
     ExporterConfig config = parse(LEAST);
     assertThat(config.kafka().producer()).containsEntry("bootstrap.servers", "localhost:9092");
     assertThat(config.volumes().get(0).chunkBytes()).isEqualTo(256 << 10);
+    assertThat(config.nbd().clientsPerExport()).isEqualTo(32);
     assertThat(config.http()).isEqualTo(new HostPort("127.0.0.1", 8080));
   }
 

@@ -18,9 +18,14 @@ class NegotiationTest {
 
   private final MemoryStore store = new MemoryStore(1 << 20);
   private final Negotiation negotiation =
-      new Negotiation(Map.of("disk", store, "other", new MemoryStore(512)));
+      new Negotiation(Map.of("disk", store, "other", new MemoryStore(512)), this::hasPlace);
+  private boolean full;
   private final ByteBuf in = Unpooled.buffer();
   private final ByteBuf out = Unpooled.buffer();
+
+  private boolean hasPlace(BlockStore wanted) {
+    return !full;
+  }
 
   private Negotiation.Next read() throws ProtocolException {
     return negotiation.read(in, out);
@@ -84,6 +89,42 @@ class NegotiationTest {
     assertThat(name.toString(StandardCharsets.UTF_8)).isEqualTo("disk");
     reply(7, 1);
     assertThat(negotiation.agreement()).contains(new Agreement("disk", store, true, true));
+  }
+
+  @Test
+  void anExportThatHasAllItsClientsIsRefusedAndAnotherMayBeChosen() throws Exception {
+    full = true;
+    flags(3);
+    option(6, string("disk").writeShort(0));
+    option(7, string("disk").writeShort(0));
+    assertThat(read()).isEqualTo(Negotiation.Next.NEGOTIATE);
+    reply(6, 3);
+    reply(6, 3);
+    reply(6, 1);
+    assertThat(reply(7, 0x80000002).toString(StandardCharsets.UTF_8)).contains("as many clients");
+    full = false;
+    option(7, string("disk").writeShort(0));
+    assertThat(read()).isEqualTo(Negotiation.Next.TRANSMIT);
+  }
+
+  @Test
+  void theOldestWayToChooseItIsRefusedByTheEnd() throws Exception {
+    full = true;
+    flags(3);
+    option(1, Unpooled.copiedBuffer("disk", StandardCharsets.UTF_8));
+    assertThat(read()).isEqualTo(Negotiation.Next.CLOSE);
+    assertThat(out.isReadable()).isFalse();
+    assertThat(negotiation.agreement()).isEmpty();
+  }
+
+  @Test
+  void namesThatNoExportCanHaveAreNotToldBack() throws Exception {
+    flags(3);
+    option(7, string("x".repeat(4000)).writeShort(0));
+    read();
+    assertThat(reply(7, UNKNOWN).readableBytes()).isLessThan(400);
+    option(1, Unpooled.copiedBuffer("y".repeat(60_000), StandardCharsets.UTF_8));
+    assertThatThrownBy(this::read).hasMessage("a name of 60000 bytes");
   }
 
   @Test
@@ -196,7 +237,7 @@ class NegotiationTest {
     Random random = new Random(42);
     int broken = 0;
     for (int i = 0; i < 20_000; i++) {
-      Negotiation fuzzed = new Negotiation(Map.of("disk", store));
+      Negotiation fuzzed = new Negotiation(Map.of("disk", store), ignored -> true);
       ByteBuf bytes = Unpooled.buffer();
       bytes.writeInt(random.nextInt(5));
       for (int option = 0; option < 4; option++) {

@@ -7,6 +7,8 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 
 /** A client that does just what it is told, and no more. */
@@ -49,6 +51,27 @@ final class RawClient implements Closeable {
     out.writeLong(cookie);
     out.writeLong(offset);
     out.writeInt(length);
+  }
+
+  /** The header of a write; the data is up to the caller. */
+  void write(long cookie, long offset, int length) throws IOException {
+    out.writeInt(Nbd.REQUEST_MAGIC);
+    out.writeShort(0);
+    out.writeShort(Nbd.CMD_WRITE);
+    out.writeLong(cookie);
+    out.writeLong(offset);
+    out.writeInt(length);
+  }
+
+  /** Waits for the end of the connection; false if something else comes first. */
+  boolean isOver() throws IOException {
+    try {
+      return in.read() < 0;
+    } catch (SocketTimeoutException e) {
+      return false;
+    } catch (SocketException e) {
+      return true;
+    }
   }
 
   /** Waits for the reply to a read that went well, and returns its cookie. */
