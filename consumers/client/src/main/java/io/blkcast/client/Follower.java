@@ -120,6 +120,7 @@ public final class Follower implements AutoCloseable {
   public void run(Until until) throws IncrementException {
     boolean started = false;
     while (!closed) {
+      sink.inspect();
       try {
         if (!started) {
           catalogue.start(sink.state(), config.from()).ifPresent(catalogue::seek);
@@ -197,6 +198,7 @@ public final class Follower implements AutoCloseable {
     ranges.read(
         manifest,
         (chunk, content) -> {
+          sink.expect(manifest, chunk.getByteOffset(), chunk.getSizeBytes(), content);
           held.add(Buffered.of(chunk, content));
           listener.progress(manifest, Phase.VERIFY, chunk.getSizeBytes());
         });
@@ -210,7 +212,10 @@ public final class Follower implements AutoCloseable {
   private void takeTwice(IncrementCommitted manifest) throws IncrementException {
     ranges.read(
         manifest,
-        (chunk, content) -> listener.progress(manifest, Phase.VERIFY, chunk.getSizeBytes()));
+        (chunk, content) -> {
+          sink.expect(manifest, chunk.getByteOffset(), chunk.getSizeBytes(), content);
+          listener.progress(manifest, Phase.VERIFY, chunk.getSizeBytes());
+        });
     sink.begin(manifest);
     ranges.read(
         manifest,

@@ -3,6 +3,7 @@ package io.blkcast.client;
 import io.blkcast.schema.IncrementCommitted;
 import java.nio.ByteBuffer;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Takes increments, one after the other, from one thread.
@@ -23,6 +24,23 @@ public interface IncrementSink {
    * @throws IncrementException {@code REFUSED}, with the remedy, where it never can
    */
   void check(IncrementCommitted manifest) throws IncrementException;
+
+  /**
+   * Tells, as an increment is proved and before {@link #begin}, of content that it will write.
+   *
+   * @param content null for zeroes; valid during the call only
+   */
+  default void expect(
+      IncrementCommitted manifest, long offset, long size, @Nullable ByteBuffer content)
+      throws IncrementException {}
+
+  /**
+   * Called about twice a second while there is nothing to apply: looks whether the sink is still
+   * there and as it was left.
+   *
+   * @throws IncrementException {@code REFUSED} where others changed it
+   */
+  default void inspect() throws IncrementException {}
 
   /** Makes durable that the increment is being applied. */
   void begin(IncrementCommitted manifest) throws IncrementException;

@@ -99,6 +99,7 @@ public final class SequentialReader implements AutoCloseable {
               .map(info -> new TopicPartition(topic, info.partition()))
               .collect(Collectors.toSet()));
       while (!closed) {
+        sink.inspect();
         for (ConsumerRecord<byte[], ByteBuffer> record : consumer.poll(POLL)) {
           if (Arrays.equals(record.key(), key)) {
             take(record);
@@ -173,7 +174,12 @@ public final class SequentialReader implements AutoCloseable {
           "increment %s of %s began before what is retained"
               .formatted(manifest.getIncrementId(), manifest.getVolume()));
     }
-    increment.stage().prove(manifest);
+    increment
+        .stage()
+        .read(
+            manifest,
+            (chunk, content) ->
+                sink.expect(manifest, chunk.getByteOffset(), chunk.getSizeBytes(), content));
     sink.begin(manifest);
     increment
         .stage()

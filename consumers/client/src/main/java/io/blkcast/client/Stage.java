@@ -13,7 +13,7 @@ import java.nio.file.Path;
 
 /**
  * The chunks of one increment, as they were read, in a temporary file until it is known how the
- * increment ends. Nothing of it is trusted before {@link #prove}.
+ * increment ends. Nothing of it is trusted before it was read once.
  */
 final class Stage implements Closeable {
 
@@ -42,12 +42,7 @@ final class Stage implements Closeable {
     }
   }
 
-  /** Checks that the chunks are all of the increment, and what its manifest says. */
-  void prove(IncrementCommitted manifest) throws IncrementException {
-    read(manifest, (chunk, content) -> {});
-  }
-
-  /** Hands on all chunks, checked once more. */
+  /** Hands on all chunks, each checked; at the end, that they are all that the manifest names. */
   void read(IncrementCommitted manifest, RangeReader.Handler handler) throws IncrementException {
     try (IncrementCheck check = new IncrementCheck(manifest, dir)) {
       ByteBuffer length = ByteBuffer.allocate(Integer.BYTES);

@@ -7,6 +7,7 @@ import com.sun.jna.Platform;
 /** The few calls that Java's library has not. Numbers as of Linux's and macOS's headers. */
 final class LibC {
 
+  static final int O_RDONLY = 0;
   static final int O_RDWR = 2;
 
   /** Linux only, for block devices: no one else may hold it exclusively, a mount for instance. */
@@ -14,6 +15,7 @@ final class LibC {
 
   static final int O_CLOEXEC = Platform.isMac() ? 0x1000000 : 0x80000;
   static final int EBUSY = 16;
+  static final int LOCK_SH = 1;
   static final int LOCK_EX = 2;
   static final int LOCK_NB = 4;
   static final int FALLOC_FL_KEEP_SIZE = 0x01;

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
@@ -23,25 +24,33 @@ import java.util.Set;
 final class Target implements Closeable {
 
   private static final int ZERO_BYTES = 1 << 20;
+  private static final int LOCK_ATTEMPTS = 5;
+  private static final long LOCK_PAUSE_MILLIS = 50;
 
   private final Path path;
   private final boolean device;
+  private final boolean made;
   private final FileChannel channel;
   private final int fd;
+  private final FileStat file;
   private boolean canPunch = Platform.isLinux();
   private boolean canZero = Platform.isLinux();
   private final ByteBuffer zeroes = ByteBuffer.allocateDirect(ZERO_BYTES);
 
-  private Target(Path path, boolean device, FileChannel channel, int fd) {
+  private Target(
+      Path path, boolean device, boolean made, FileChannel channel, int fd, FileStat file) {
     this.path = path;
     this.device = device;
+    this.made = made;
     this.channel = channel;
     this.fd = fd;
+    this.file = file;
   }
 
   /** Opens and locks; a missing file is made, empty. */
   static Target open(Path path) throws IOException {
-    boolean device = Files.exists(path) && !Files.isRegularFile(path);
+    boolean made = !Files.exists(path);
+    boolean device = !made && !Files.isRegularFile(path);
     if (Files.isDirectory(path)) {
       throw new IOException(path + " is a directory: name an image file or a block device");
     }
@@ -53,10 +62,20 @@ final class Target implements Closeable {
                 Set.of(
                     StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE),
                 OwnFiles.FILE_MODE);
+    int fd = -1;
     try {
-      return new Target(path, device, channel, openLocked(path, device));
+      FileStat opened = FileStat.of(path);
+      fd = openLocked(path, device);
+      FileStat file = FileStat.of(fd, path);
+      if (!file.equals(opened)) {
+        throw new IOException(path + " was replaced while it was opened: start again");
+      }
+      return new Target(path, device, made, channel, fd, file);
     } catch (IOException e) {
       channel.close();
+      if (fd >= 0) {
+        LibC.close(fd);
+      }
       throw e;
     }
   }
@@ -76,14 +95,48 @@ final class Target implements Closeable {
       }
       throw new IOException(path + " cannot be opened: " + e.getMessage(), e);
     }
-    try {
-      LibC.flock(fd, LibC.LOCK_EX | LibC.LOCK_NB);
-    } catch (LastErrorException e) {
-      LibC.close(fd);
-      throw new IOException(
-          path + " is locked by another process, a replicator of it perhaps: stop that first", e);
+    for (int attempt = 1; ; attempt++) {
+      try {
+        LibC.flock(fd, LibC.LOCK_EX | LibC.LOCK_NB);
+        return fd;
+      } catch (LastErrorException e) {
+        // A verifier that asks whether anyone has the lock has it itself for a moment.
+        if (attempt < LOCK_ATTEMPTS && paused()) {
+          continue;
+        }
+        LibC.close(fd);
+        throw new IOException(
+            path + " is locked by another process, a replicator of it perhaps: stop that first", e);
+      }
     }
-    return fd;
+  }
+
+  private static boolean paused() {
+    try {
+      Thread.sleep(LOCK_PAUSE_MILLIS);
+      return true;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /** Whether a replicator has the target open at the moment. */
+  static boolean isLocked(Path path) throws IOException {
+    int fd;
+    try {
+      fd = LibC.open(path.toString(), LibC.O_RDONLY | LibC.O_CLOEXEC);
+    } catch (LastErrorException e) {
+      throw new IOException(path + " cannot be opened: " + e.getMessage(), e);
+    }
+    try {
+      LibC.flock(fd, LibC.LOCK_SH | LibC.LOCK_NB);
+      return false;
+    } catch (LastErrorException e) {
+      return true;
+    } finally {
+      LibC.close(fd);
+    }
   }
 
   Path path() {
@@ -92,6 +145,25 @@ final class Target implements Closeable {
 
   boolean isDevice() {
     return device;
+  }
+
+  /** Whether the file was not there and was made, empty, when this was opened. */
+  boolean wasMade() {
+    return made;
+  }
+
+  TargetIdentity identity() throws IOException {
+    return TargetIdentity.of(file, device);
+  }
+
+  /** Whether the path still leads to what this has open. */
+  boolean isInPlace() throws IOException {
+    try {
+      FileStat now = FileStat.of(path);
+      return device ? now.special().equals(file.special()) : now.equals(file);
+    } catch (NoSuchFileException e) {
+      return false;
+    }
   }
 
   /** Bytes of the file or device. */
@@ -114,6 +186,19 @@ final class Target implements Closeable {
       int n = channel.read(into, at);
       if (n < 0) {
         throw new IOException(path + " ends at " + at);
+      }
+      at += n;
+    }
+  }
+
+  /** Reads, taking what lies beyond the end as zeroes. */
+  void readPadded(long offset, ByteBuffer into) throws IOException {
+    long at = offset;
+    while (into.hasRemaining()) {
+      int n = channel.read(into, at);
+      if (n < 0) {
+        into.put(new byte[into.remaining()]);
+        return;
       }
       at += n;
     }

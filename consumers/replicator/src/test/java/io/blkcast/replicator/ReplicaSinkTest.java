@@ -231,6 +231,234 @@ class ReplicaSinkTest {
     assertThatThrownBy(this::open).hasMessageContaining("format 99");
   }
 
+  /** A DELTA that writes the content of one sector, and of the first of the volume. */
+  private static IncrementCommitted beginDelta(ReplicaSink sink, byte[] sector) throws Exception {
+    IncrementCommitted delta = Manifests.of(DELTA, CAPACITY);
+    sink.check(delta);
+    sink.expect(delta, CAPACITY / 2, sector.length, ByteBuffer.wrap(sector));
+    sink.expect(delta, 0, sector.length, ByteBuffer.wrap(sector));
+    sink.begin(delta);
+    return delta;
+  }
+
+  /** Leaves a DELTA unfinished, of which one of two chunks was written. */
+  private IncrementCommitted leaveUnfinished() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+      IncrementCommitted delta = beginDelta(sink, Arrays.copyOf(noise(4), 4096));
+      sink.data(0, ByteBuffer.wrap(noise(4), 0, 4096));
+      return delta;
+    }
+  }
+
+  private void assertRefusedAndLeftAlone(String reason) throws Exception {
+    byte[] before = Files.readAllBytes(image);
+    assertThatThrownBy(this::open)
+        .isInstanceOfSatisfying(
+            IncrementException.class, e -> assertThat(e.code()).isEqualTo(REFUSED))
+        .hasMessageContaining(reason)
+        .hasMessageContaining("--overwrite");
+    assertThat(Files.readAllBytes(image)).isEqualTo(before);
+  }
+
+  @Test
+  void unfinishedIncrementIsFinishedOnTheVeryFileAlone() throws Exception {
+    IncrementCommitted cut = leaveUnfinished();
+    open().close();
+    Path copy = dir.resolve("copy.img");
+    Files.copy(image, copy);
+    Files.move(copy, image, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    assertRefusedAndLeftAlone("is not the file to which increment " + cut.getIncrementId());
+    ReplicaSink.open(image, state, "vol", true).close();
+  }
+
+  @Test
+  void unfinishedIncrementFollowsAMoveOfTheFile() throws Exception {
+    IncrementCommitted cut = leaveUnfinished();
+    Path moved = dir.resolve("moved.img");
+    Files.move(image, moved);
+    Path movedState = Files.move(state, ReplicaState.defaultFile(moved));
+    try (ReplicaSink sink = ReplicaSink.open(moved, movedState, "vol", false)) {
+      assertThat(sink.state().applying()).contains(Position.of(cut));
+    }
+  }
+
+  @Test
+  void otherContentInTheFileOfAnUnfinishedIncrementIsRefused() throws Exception {
+    leaveUnfinished();
+    Files.write(image, noise(7));
+    assertRefusedAndLeftAlone("written to by others");
+    Files.write(image, Arrays.copyOf(noise(1), CAPACITY - 1));
+    assertRefusedAndLeftAlone("has 1048575 bytes");
+    Files.write(image, Arrays.copyOf(noise(1), CAPACITY + 1));
+    assertRefusedAndLeftAlone("has 1048577 bytes");
+  }
+
+  @Test
+  void olderCopyRestoredIntoTheFileIsRefusedThoughItDiffersInOneSector() throws Exception {
+    IncrementCommitted delta;
+    byte[] changed = new byte[4096];
+    byte[] unchanged = noise(1);
+    System.arraycopy(unchanged, 300_000 / 512 * 512, changed, 0, changed.length);
+    changed[1000] ^= 1;
+    try (ReplicaSink sink = open()) {
+      apply(sink, unchanged);
+      delta = Manifests.of(DELTA, CAPACITY);
+      sink.check(delta);
+      sink.expect(delta, 300_000 / 512 * 512, changed.length, ByteBuffer.wrap(changed));
+      sink.begin(delta);
+      sink.data(300_000 / 512 * 512, ByteBuffer.wrap(changed));
+      sink.commit(delta);
+    }
+    byte[] applied = Files.readAllBytes(image);
+    Files.write(image, unchanged);
+    assertRefusedAndLeftAlone("written to by others");
+    Files.write(image, applied);
+    try (ReplicaSink sink = open()) {
+      assertThat(sink.state().applied()).contains(Position.of(delta));
+    }
+  }
+
+  @Test
+  void firstBaselineCutShortIsTakenUpAgainOnItsFileAlone() throws Exception {
+    IncrementCommitted baseline = Manifests.of(BASELINE, CAPACITY);
+    try (ReplicaSink sink = open()) {
+      sink.begin(baseline);
+      sink.data(0, ByteBuffer.wrap(noise(1), 0, CAPACITY / 2));
+    }
+    try (ReplicaSink sink = open()) {
+      assertThat(sink.state().applying()).contains(Position.of(baseline));
+    }
+    Files.delete(image);
+    Files.write(image, noise(1));
+    assertRefusedAndLeftAlone("is not the file to which increment");
+  }
+
+  @Test
+  void replicaThatWasAppliedWhollyMayBeCopiedElsewhereWithItsState() throws Exception {
+    IncrementCommitted applied;
+    try (ReplicaSink sink = open()) {
+      applied = apply(sink, noise(1));
+    }
+    Path copy = Files.copy(image, dir.resolve("copy.img"));
+    Path copiedState = Files.copy(state, ReplicaState.defaultFile(copy));
+    try (ReplicaSink sink = ReplicaSink.open(copy, copiedState, "vol", false)) {
+      assertThat(sink.state().applied()).contains(Position.of(applied));
+    }
+    // What holds next to nothing looks like many others.
+    try (ReplicaSink sink = ReplicaSink.open(copy, copiedState, "vol", false)) {
+      apply(sink, new byte[CAPACITY]);
+    }
+    Files.delete(copy);
+    Files.write(copy, new byte[CAPACITY]);
+    assertThatThrownBy(() -> ReplicaSink.open(copy, copiedState, "vol", false))
+        .hasMessageContaining("is another file than the replica was");
+  }
+
+  @Test
+  void stateOfTheFirstFormatIsUpgradedWhereItIsProvedAndRefusedWhereNot() throws Exception {
+    IncrementCommitted applied;
+    try (ReplicaSink sink = open()) {
+      applied = apply(sink, noise(1));
+    }
+    String position =
+        "{\"volume\":\"vol\",\"incrementId\":\"%s\",\"chainLength\":1,\"chainDigest\":\"%s\",\"capacityBytes\":%d}"
+            .formatted(applied.getIncrementId(), "0".repeat(64), CAPACITY);
+    String fingerprint;
+    try (Target target = Target.open(image)) {
+      fingerprint = Fingerprint.of(target, CAPACITY);
+    }
+    String format1 =
+        "{\"format\":1,\"volume\":\"vol\",\"applied\":%s,\"applying\":%s,\"fingerprint\":%s}";
+    Files.writeString(state, format1.formatted(position, "null", "\"" + fingerprint + "\""));
+    open().close();
+    assertThat(ReplicaState.load(state).orElseThrow().format()).isEqualTo(2);
+    open().close();
+
+    Files.writeString(state, format1.formatted(position, position, "null"));
+    assertRefusedAndLeftAlone("an earlier version");
+    Files.writeString(state, format1.formatted("null", position, "null"));
+    assertRefusedAndLeftAlone("an earlier version");
+  }
+
+  @Test
+  void whatHappensToTheTargetOfARunningReplicatorEndsIt() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+      sink.inspect();
+      Path aside = Files.move(image, dir.resolve("aside.img"));
+      assertChanged(sink, "was removed");
+      Files.write(image, noise(1));
+      assertChanged(sink, "was removed, or replaced");
+      Files.move(aside, image, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+      sink.inspect();
+
+      Files.write(image, Arrays.copyOf(noise(1), CAPACITY / 2));
+      assertChanged(sink, "was made smaller");
+      Files.write(image, Arrays.copyOf(noise(1), CAPACITY * 2));
+      assertChanged(sink, "was made larger");
+      Files.write(image, noise(1));
+      sink.inspect();
+
+      byte[] saved = Files.readAllBytes(state);
+      Files.delete(state);
+      assertChanged(sink, "state");
+      Files.writeString(state, "{}");
+      assertChanged(sink, "state");
+      Files.write(state, saved);
+      sink.inspect();
+
+      Files.write(image, noise(2));
+      byte[] other = Files.readAllBytes(image);
+      assertThatThrownBy(() -> beginDelta(sink, new byte[512]))
+          .hasMessageContaining("written to by others");
+      assertThat(Files.readAllBytes(image)).isEqualTo(other);
+    }
+  }
+
+  @Test
+  void targetThatIsExchangedWhileAnIncrementIsAppliedIsNotCalledApplied() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+      IncrementCommitted delta = beginDelta(sink, new byte[512]);
+      sink.data(0, ByteBuffer.wrap(new byte[512]));
+      Files.move(image, dir.resolve("aside.img"));
+      Files.write(image, noise(3));
+      assertFails(REFUSED, () -> sink.commit(delta));
+      assertThat(Files.readAllBytes(image)).isEqualTo(noise(3));
+      assertThat(sink.state().applying()).contains(Position.of(delta));
+    }
+    assertRefusedAndLeftAlone("is not the file to which");
+  }
+
+  private static void assertChanged(ReplicaSink sink, String what) {
+    assertThatThrownBy(sink::inspect)
+        .isInstanceOfSatisfying(
+            IncrementException.class, e -> assertThat(e.code()).isEqualTo(REFUSED))
+        .hasMessageContaining(what);
+  }
+
+  @Test
+  void targetThatNothingCameForIsNotLeftBehind() throws Exception {
+    open().close();
+    assertThat(image).doesNotExist();
+    Files.createFile(image);
+    open().close();
+    assertThat(image).exists();
+  }
+
+  @Test
+  void damagedStateIsReplacedWhenAskedAndOthersAreToldApart() throws Exception {
+    try (ReplicaSink sink = open()) {
+      apply(sink, noise(1));
+    }
+    for (String damaged : new String[] {"", "null", "[]", "{}", "{\"format\":2}", "\0\0"}) {
+      Files.writeString(state, damaged);
+      assertThatThrownBy(this::open).as("<%s>", damaged).hasMessageContaining("damaged");
+    }
+    ReplicaSink.open(image, state, "vol", true).close();
+  }
+
   @Test
   void writesOutOfBoundsAreRefused() throws Exception {
     try (ReplicaSink sink = open()) {
