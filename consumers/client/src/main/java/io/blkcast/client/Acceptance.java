@@ -5,6 +5,7 @@ import io.blkcast.codec.RecordCodec;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -20,12 +21,17 @@ final class Acceptance implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Acceptance.class);
 
+  /** Clocks that are kept by NTP differ by less. */
+  private static final Duration CLOCKS_DIFFER = Duration.ofMinutes(5);
+
   private final String volume;
   private final RecordCodec codec;
   private final IncrementSink sink;
   private final FollowerListener listener;
+  private final InstantSource clock;
   private final ResyncRequests resync;
   private @Nullable IncrementException waiting;
+  private boolean clocksTold;
 
   /** Proves and applies an increment. */
   interface Taking {
@@ -37,23 +43,26 @@ final class Acceptance implements AutoCloseable {
     this.codec = config.codec();
     this.sink = sink;
     this.listener = listener;
-    this.resync = new ResyncRequests(config, InstantSource.system());
+    this.clock = InstantSource.system();
+    this.resync = new ResyncRequests(config, clock, System::nanoTime);
   }
 
   /**
    * Offers the next committed increment.
    *
    * @param raw the manifest's record value
+   * @return whether it is applied now
    * @throws IncrementException what a BASELINE does not heal
    */
-  void offer(IncrementCommitted manifest, ByteBuffer raw, Taking taking) throws IncrementException {
+  boolean offer(IncrementCommitted manifest, ByteBuffer raw, Taking taking)
+      throws IncrementException {
     IncrementSink.State state = sink.state();
     if (state.applying().isEmpty() && isApplied(manifest, state)) {
-      return;
+      return true;
     }
     if (waiting != null && manifest.getKind() != IncrementKind.BASELINE) {
       LOG.debug("{}: {} left out until a BASELINE", volume, manifest.getIncrementId());
-      return;
+      return false;
     }
     try {
       checkUnfinished(manifest, state);
@@ -64,6 +73,8 @@ final class Acceptance implements AutoCloseable {
       waiting = null;
       resync.done();
       listener.applied(manifest);
+      compareClocks(manifest);
+      return true;
     } catch (IncrementException e) {
       if (!e.needsResync()) {
         throw e;
@@ -71,6 +82,22 @@ final class Acceptance implements AutoCloseable {
       LOG.warn("{}: a BASELINE is needed: {}", volume, e.getMessage());
       waiting = e;
       listener.refused(manifest, e);
+      return false;
+    }
+  }
+
+  private void compareClocks(IncrementCommitted manifest) {
+    Duration ahead = Duration.between(clock.instant(), manifest.getCommittedAt());
+    if (ahead.compareTo(CLOCKS_DIFFER) > 0 && !clocksTold) {
+      clocksTold = true;
+      LOG.warn(
+          "{}: increment {} was committed at {} by its exporter's clock, {} min ahead of this"
+              + " machine's: one of the clocks is wrong. Until it is set right the exporter may take"
+              + " a request for a BASELINE for one from before its start",
+          volume,
+          manifest.getIncrementId(),
+          manifest.getCommittedAt(),
+          ahead.toMinutes());
     }
   }
 
@@ -99,11 +126,10 @@ final class Acceptance implements AutoCloseable {
    *
    * @return why one is needed; empty when none is
    */
-  Optional<IncrementException> caughtUp() {
+  Optional<IncrementException> missing() {
     if (waiting != null) {
       resync.request(String.valueOf(waiting.getMessage()), listener);
     }
-    listener.caughtUp();
     return Optional.ofNullable(waiting);
   }
 

@@ -2,6 +2,7 @@ package io.blkcast.client;
 
 import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
+import io.blkcast.schema.IncrementAborted;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
 import java.nio.ByteBuffer;
@@ -9,19 +10,22 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,11 +41,25 @@ final class Catalogue {
   private static final Logger LOG = LoggerFactory.getLogger(Catalogue.class);
   private static final Duration POLL = Duration.ofMillis(500);
 
+  /** Names of other volumes that are remembered, for a message. */
+  private static final int OTHERS = 20;
+
+  private static final int LONGEST_NAME = 200;
+
   private final org.apache.kafka.clients.consumer.Consumer<byte[], ByteBuffer> consumer;
   private final String topic;
+  private final String volume;
   private final byte[] key;
   private final RecordCodec codec;
+  private final Consumer<String> skipped;
+  private final Map<UUID, Long> firstSeen = new HashMap<>();
+  private final Map<TopicPartition, Long> told = new HashMap<>();
+  private final NavigableSet<String> others = new TreeSet<>();
+  private @Nullable Suspect suspect;
   private Map<TopicPartition, Long> end = Map.of();
+
+  /** A record that cannot be read and may be a manifest of the volume. */
+  private record Suspect(TopicPartition partition, long offset, String what) {}
 
   /**
    * A manifest and where it is.
@@ -56,19 +74,21 @@ final class Catalogue {
       org.apache.kafka.clients.consumer.Consumer<byte[], ByteBuffer> consumer,
       String topic,
       String volume,
-      RecordCodec codec) {
+      RecordCodec codec,
+      Consumer<String> skipped) {
     this.consumer = consumer;
     this.topic = topic;
+    this.volume = volume;
     this.key = volume.getBytes(StandardCharsets.UTF_8);
     this.codec = codec;
+    this.skipped = skipped;
   }
 
   /** Reads all that is committed at the moment, from the first retained manifest on. */
   void scan(Consumer<Entry> each) {
-    List<PartitionInfo> partitions = consumer.partitionsFor(topic);
-    if (partitions == null || partitions.isEmpty()) {
-      throw new UnknownTopicOrPartitionException("there is no topic " + topic);
-    }
+    List<PartitionInfo> partitions = Topics.partitions(consumer, topic);
+    firstSeen.clear();
+    suspect = null;
     consumer.assign(
         partitions.stream()
             .map(info -> new TopicPartition(topic, info.partition()))
@@ -93,10 +113,11 @@ final class Catalogue {
   }
 
   /**
-   * The manifests that came since the last call, waiting for the first as long as given. What comes
-   * after one that cannot be read is left for the next call.
+   * The manifests that came since the last call, waiting for the first as long as given; each once,
+   * though it may have been published again. Records that cannot be read are left out. Where a
+   * schema registry fails, what comes after is left for the next call.
    *
-   * @throws CodecException where the first cannot be read
+   * @throws CodecException where the registry fails for the first
    */
   List<Entry> poll(Duration timeout) {
     List<Entry> entries = new ArrayList<>();
@@ -104,14 +125,14 @@ final class Catalogue {
     @Nullable CodecException failure = null;
     try {
       for (ConsumerRecord<byte[], ByteBuffer> record : consumer.poll(timeout)) {
-        if (failure == null && Arrays.equals(record.key(), key)) {
+        if (failure == null && isOurs(record)) {
           try {
             decode(record).ifPresent(entries::add);
           } catch (CodecException e) {
             failure = e;
           }
         }
-        // To pass over a manifest only because it cannot be read would tear the chain.
+        // To pass over a manifest only because the registry is away would tear the chain.
         TopicPartition partition = new TopicPartition(topic, record.partition());
         if (failure != null && left.add(partition)) {
           consumer.seek(partition, record.offset());
@@ -127,21 +148,91 @@ final class Catalogue {
     return entries;
   }
 
+  private boolean isOurs(ConsumerRecord<byte[], ByteBuffer> record) {
+    if (Arrays.equals(record.key(), key)) {
+      return true;
+    }
+    if (record.key() != null && others.size() < OTHERS && record.key().length <= LONGEST_NAME) {
+      String name = new String(record.key(), StandardCharsets.UTF_8);
+      if (name.chars().noneMatch(Character::isISOControl)) {
+        others.add(name);
+      }
+    }
+    return false;
+  }
+
   private Optional<Entry> decode(ConsumerRecord<byte[], ByteBuffer> record) {
     TopicPartition partition = new TopicPartition(topic, record.partition());
-    try {
-      return record.value() != null
-              && codec.decode(record.value()) instanceof IncrementCommitted manifest
-          ? Optional.of(
-              new Entry(manifest, Records.copy(record.value()), partition, record.offset()))
-          : Optional.empty();
-    } catch (CodecException e) {
-      if (e.code() != CodecException.Code.MALFORMED) {
-        throw e;
+    Records.Decoded decoded = Records.decode(codec, record.value());
+    if (decoded instanceof Records.Decoded.Unread unread) {
+      String what = skip(partition, record.offset(), unread.why());
+      if (unread.perhapsManifest()) {
+        suspect = new Suspect(partition, record.offset(), what);
       }
-      LOG.warn("{} offset {} is no record of ours: {}", partition, record.offset(), e.getMessage());
       return Optional.empty();
     }
+    SpecificRecord value = ((Records.Decoded.Read) decoded).record();
+    if (!(value instanceof IncrementCommitted manifest)) {
+      if (!(value instanceof IncrementAborted)) {
+        skip(
+            partition,
+            record.offset(),
+            "it is a " + value.getSchema().getName() + ", which does not belong there");
+      }
+      return Optional.empty();
+    }
+    if (!manifest.getVolume().equals(volume)) {
+      skip(partition, record.offset(), "it is a manifest of another volume");
+      return Optional.empty();
+    }
+    Long first = firstSeen.putIfAbsent(manifest.getIncrementId(), record.offset());
+    if (first != null && first < record.offset()) {
+      skip(
+          partition,
+          record.offset(),
+          "it is increment %s once more, which was read at offset %d"
+              .formatted(manifest.getIncrementId(), first));
+      return Optional.empty();
+    }
+    return Optional.of(
+        new Entry(manifest, Records.copy(record.value()), partition, record.offset()));
+  }
+
+  /** Says once of a record that it is left out. */
+  private String skip(TopicPartition partition, long offset, String why) {
+    String what =
+        "the record of %s in %s at offset %d is left out: %s"
+            .formatted(volume, partition, offset, why);
+    if (told.getOrDefault(partition, -1L) < offset) {
+      told.put(partition, offset);
+      LOG.warn("{}", what);
+      skipped.accept(what);
+    }
+    return what;
+  }
+
+  /** Told of a manifest that is applied: nothing that counts can have been lost before it. */
+  void applied(Entry entry) {
+    if (suspect != null
+        && suspect.partition().equals(entry.partition())
+        && suspect.offset() < entry.offset()) {
+      suspect = null;
+    }
+  }
+
+  /** A record after the last manifest applied that may be one as well, and cannot be read. */
+  Optional<String> suspect() {
+    return Optional.ofNullable(suspect).map(Suspect::what);
+  }
+
+  /** Whether no manifest of the volume was met. */
+  boolean isEmpty() {
+    return firstSeen.isEmpty();
+  }
+
+  /** Names of other volumes that were met, some of them. */
+  NavigableSet<String> others() {
+    return others;
   }
 
   /** Whether all was read that was committed when the end was last asked for. */
@@ -151,7 +242,12 @@ final class Catalogue {
 
   /** Asks the brokers for the end; an end within an open transaction is the transaction's start. */
   void refreshEnd() {
-    end = consumer.endOffsets(consumer.assignment());
+    end = Topics.ends(consumer, topic, consumer.assignment());
+  }
+
+  /** Where the partitions end, as of {@link #refreshEnd}. */
+  Map<TopicPartition, Long> end() {
+    return end;
   }
 
   /** Finds where to start among all manifests. */
@@ -175,7 +271,7 @@ final class Catalogue {
       IncrementCommitted manifest = entry.manifest();
       UUID id = manifest.getIncrementId();
       if (applying.or(() -> applied).filter(id::equals).isPresent()) {
-        current = Optional.of(entry);
+        current = current.or(() -> Optional.of(entry));
       }
       if (child.isEmpty()
           && manifest.getParentIncrementId() != null

@@ -19,6 +19,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteBufferDeserializer;
@@ -67,6 +68,8 @@ public final class Follower implements AutoCloseable {
   private final Consumer<byte[], ByteBuffer> catalogueConsumer;
   private final Consumer<byte[], ByteBuffer> chunkConsumer;
   private final Catalogue catalogue;
+  private final OpenTransactions transactions;
+  private final Stall stall;
   private final RangeReader ranges;
   private final Acceptance acceptance;
   private volatile boolean closed;
@@ -102,7 +105,14 @@ public final class Follower implements AutoCloseable {
     this.chunkConsumer = chunkConsumer;
     RecordCodec codec = config.codec();
     catalogue =
-        new Catalogue(catalogueConsumer, config.topics().increments(), config.volume(), codec);
+        new Catalogue(
+            catalogueConsumer,
+            config.topics().increments(),
+            config.volume(),
+            codec,
+            listener::skipped);
+    transactions = new OpenTransactions(chunkConsumer, config.topics().increments());
+    stall = new Stall(config.volume(), listener, System::nanoTime);
     ranges = new RangeReader(chunkConsumer, config.topics().chunks(), codec, config.scratch());
     acceptance = new Acceptance(config, sink, listener);
   }
@@ -129,7 +139,9 @@ public final class Follower implements AutoCloseable {
         }
         for (Catalogue.Entry entry : catalogue.poll(catalogue.atEnd() ? waitFor(until) : POLL)) {
           try {
-            acceptance.offer(entry.manifest(), entry.raw(), () -> take(entry.manifest()));
+            if (acceptance.offer(entry.manifest(), entry.raw(), () -> take(entry.manifest()))) {
+              catalogue.applied(entry);
+            }
           } catch (KafkaException e) {
             catalogue.seek(entry);
             throw e;
@@ -151,6 +163,13 @@ public final class Follower implements AutoCloseable {
                         ? ClientUser.remedy(config.catalogueSettings(), Role.CONSUMER)
                         : "; check kafka.sasl.* and kafka.ssl.*"),
             e);
+      } catch (UnknownTopicOrPartitionException e) {
+        if (stall.surelyBy(String.valueOf(e.getMessage())) && until == Until.CAUGHT_UP) {
+          throw new IncrementException(
+              isNew() ? Code.NOTHING : Code.UNDECIDED, String.valueOf(e.getMessage()), e);
+        }
+        started = false;
+        pause();
       } catch (RetriableException e) {
         warnOnce(e);
         pause();
@@ -158,7 +177,7 @@ public final class Follower implements AutoCloseable {
         if (e.code() != CodecException.Code.REGISTRY_UNAVAILABLE) {
           throw new IncrementException(Code.KAFKA, String.valueOf(e.getMessage()), e);
         }
-        warnOnce(e);
+        stall.surelyBy(String.valueOf(e.getMessage()));
         pause();
       } catch (KafkaException e) {
         throw new IncrementException(Code.KAFKA, "Kafka failed: " + e.getMessage(), e);
@@ -176,11 +195,65 @@ public final class Follower implements AutoCloseable {
     if (!catalogue.atEnd()) {
       return false;
     }
-    Optional<IncrementException> missing = acceptance.caughtUp();
-    if (until == Until.CAUGHT_UP && missing.isPresent()) {
-      throw missing.get();
+    Optional<String> hidden = transactions.look(catalogue.end());
+    if (hidden.isPresent()) {
+      if (stall.by(hidden.get()) && until == Until.CAUGHT_UP) {
+        throw new IncrementException(Code.UNDECIDED, undecided(hidden.get()));
+      }
+      return false;
     }
-    return until == Until.CAUGHT_UP;
+    boolean once = until == Until.CAUGHT_UP;
+    Optional<IncrementException> missing = acceptance.missing();
+    if (missing.isPresent()) {
+      stall.over();
+      listener.idle();
+      if (once) {
+        throw missing.get();
+      }
+      return false;
+    }
+    if (catalogue.suspect().isPresent()) {
+      String why =
+          catalogue.suspect().get()
+              + "; if a newer version or another configuration of the exporter wrote it, bring this side up to that";
+      stall.surelyBy(why);
+      if (once) {
+        throw new IncrementException(Code.UNDECIDED, undecided(why));
+      }
+      return false;
+    }
+    if (isNew() && catalogue.isEmpty()) {
+      String why = nothing();
+      stall.by(why);
+      listener.idle();
+      if (once) {
+        throw new IncrementException(Code.NOTHING, why);
+      }
+      return false;
+    }
+    stall.over();
+    listener.caughtUp();
+    return once;
+  }
+
+  private boolean isNew() {
+    IncrementSink.State state = sink.state();
+    return state.applied().isEmpty() && state.applying().isEmpty();
+  }
+
+  private static String undecided(String why) {
+    return "all that can be read is applied, and whether that is the latest cannot be known: "
+        + why;
+  }
+
+  private String nothing() {
+    return "nothing is published of volume %s in %s; %s"
+        .formatted(
+            config.volume(),
+            config.topics().increments(),
+            catalogue.others().isEmpty()
+                ? "nor of any other volume"
+                : "volumes there: " + String.join(", ", catalogue.others()));
   }
 
   private void take(IncrementCommitted manifest) throws IncrementException {

@@ -28,8 +28,28 @@ public interface FollowerListener {
   /** A BASELINE was asked of the exporter. */
   default void resyncRequested(String reason) {}
 
-  /** Nothing more is committed at the moment. */
+  /**
+   * A record under the volume's key cannot be read, or is none of the volume's, and is left out.
+   *
+   * @param what where it is, and why
+   */
+  default void skipped(String what) {}
+
+  /**
+   * Following is held up, and has been for some seconds. Told when that is noticed, and again from
+   * time to time.
+   *
+   * @param cause why, and what to do
+   */
+  default void stalled(String cause) {}
+
+  /** Nothing more is committed at the moment, and all of it is applied. */
   default void caughtUp() {}
+
+  /**
+   * Brokers answer, and there is nothing to apply: a first increment or a BASELINE is waited for.
+   */
+  default void idle() {}
 
   /** What is done with an increment's content. */
   enum Phase {

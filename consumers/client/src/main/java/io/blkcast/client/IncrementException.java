@@ -19,6 +19,10 @@ public class IncrementException extends Exception {
     REFUSED,
     /** The sink's storage failed. */
     SINK,
+    /** Nothing is published of that volume. */
+    NOTHING,
+    /** It cannot be known whether something newer is committed than what can be read. */
+    UNDECIDED,
     /** Brokers or the client failed in another way. */
     KAFKA
   }

@@ -21,6 +21,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +38,7 @@ final class RangeReader {
   private static final Duration POLL = Duration.ofMillis(500);
 
   /** Without a record for so many polls, the end of the log is looked at. */
-  private static final int IDLE_POLLS = 10;
+  private static final int IDLE_POLLS = 6;
 
   /** A partition so many chunks ahead of the slowest waits. */
   private static final long AHEAD = Sequence.WINDOW / 2;
@@ -72,14 +73,15 @@ final class RangeReader {
    *
    * @throws IncrementException {@code MISSING} where a range is not there any more; {@code CORRUPT}
    *     as of {@link IncrementCheck}
-   * @throws io.blkcast.codec.CodecException where a record of the volume cannot be understood: its
-   *     writer is of a newer version, or the schema registry fails
+   * @throws io.blkcast.codec.CodecException where the schema registry fails
+   * @throws org.apache.kafka.common.errors.UnknownTopicOrPartitionException where the topic is gone
    * @throws org.apache.kafka.common.errors.WakeupException when the consumer was woken up
    */
   void read(IncrementCommitted manifest, Handler handler) throws IncrementException {
     try (IncrementCheck check = new IncrementCheck(manifest, scratch)) {
-      new Pass(manifest, check, handler).run();
-      check.finish();
+      Pass pass = new Pass(manifest, check, handler);
+      pass.run();
+      pass.finish();
     }
   }
 
@@ -90,6 +92,9 @@ final class RangeReader {
     private final byte[] key;
     private final Map<TopicPartition, PartitionRange> open = new HashMap<>();
     private final Map<TopicPartition, Long> ahead = new HashMap<>();
+    private long found;
+    private long unread;
+    private String firstUnread = "";
 
     Pass(IncrementCommitted manifest, IncrementCheck check, Handler handler) {
       this.manifest = manifest;
@@ -147,12 +152,48 @@ final class RangeReader {
           return;
         }
         // What others wrote in between need not be understood.
-        if (Arrays.equals(record.key(), key)
-            && Records.decode(codec, record.value()) instanceof DataChunk chunk
-            && chunk.getIncrementId().equals(manifest.getIncrementId())) {
-          handler.chunk(chunk, check.accept(chunk));
-          ahead.put(partition, chunk.getSequence());
+        if (Arrays.equals(record.key(), key)) {
+          take(partition, record);
         }
+      }
+    }
+
+    private void take(TopicPartition partition, ConsumerRecord<byte[], ByteBuffer> record)
+        throws IncrementException {
+      Records.Decoded decoded = Records.decode(codec, record.value());
+      if (decoded instanceof Records.Decoded.Unread what) {
+        if (unread++ == 0) {
+          firstUnread = "%s at offset %d: %s".formatted(partition, record.offset(), what.why());
+        }
+      } else if (decoded instanceof Records.Decoded.Read read
+          && read.record() instanceof DataChunk chunk
+          && chunk.getIncrementId().equals(manifest.getIncrementId())) {
+        found++;
+        handler.chunk(chunk, check.accept(chunk));
+        ahead.put(partition, chunk.getSequence());
+      }
+    }
+
+    /** All was read: tells what is missing, and whether it may be what could not be read. */
+    void finish() throws IncrementException {
+      try {
+        check.finish();
+      } catch (IncrementException e) {
+        if (e.code() == IncrementException.Code.CORRUPT && unread > 0) {
+          throw new IncrementException(
+              e.code(),
+              "%s. Records of the volume that cannot be read lie in between: %d, the first in %s"
+                  .formatted(e.getMessage(), unread, firstUnread),
+              e);
+        }
+        if (e.code() == IncrementException.Code.CORRUPT
+            && found == 0
+            && !manifest.getChunkRanges().isEmpty()) {
+          throw missing(
+              manifest.getChunkRanges().get(0).getPartition(),
+              "not where its manifest says: others are there, as in a topic that was made anew");
+        }
+        throw e;
       }
     }
 
@@ -189,8 +230,15 @@ final class RangeReader {
     }
 
     private void checkRetained() throws IncrementException {
-      Map<TopicPartition, Long> begin = consumer.beginningOffsets(open.keySet());
-      Map<TopicPartition, Long> end = consumer.endOffsets(open.keySet());
+      Map<TopicPartition, Long> begin;
+      Map<TopicPartition, Long> end;
+      try {
+        begin = Topics.beginnings(consumer, topic, open.keySet());
+        end = Topics.ends(consumer, topic, open.keySet());
+      } catch (TimeoutException e) {
+        checkPartitions();
+        throw e;
+      }
       for (Map.Entry<TopicPartition, PartitionRange> entry : open.entrySet()) {
         PartitionRange range = entry.getValue();
         if (end.getOrDefault(entry.getKey(), 0L) < range.getEndOffset()) {
@@ -199,6 +247,17 @@ final class RangeReader {
         long need = range.getFirstOffset();
         if (begin.getOrDefault(entry.getKey(), 0L) > need && !readBeyond(entry.getKey(), need)) {
           throw missing(range.getPartition(), "deleted");
+        }
+      }
+    }
+
+    /** A topic that was made anew may have fewer. */
+    private void checkPartitions() throws IncrementException {
+      Set<Integer> there = new HashSet<>();
+      Topics.partitions(consumer, topic).forEach(info -> there.add(info.partition()));
+      for (PartitionRange range : open.values()) {
+        if (!there.contains(range.getPartition())) {
+          throw missing(range.getPartition(), "gone: there is no such partition");
         }
       }
     }

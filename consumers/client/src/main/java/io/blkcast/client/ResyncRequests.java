@@ -4,10 +4,10 @@ import io.blkcast.schema.Signal;
 import io.blkcast.schema.SignalAction;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.LongSupplier;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -20,36 +20,47 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Asks a volume's exporter for a BASELINE, again from time to time until {@link #done}: an exporter
- * takes no notice of signals from before its own start. Used by one thread.
+ * takes no notice of signals from before its own start. The time between two doubles each time, as
+ * a BASELINE that cannot be taken either costs a whole volume. Used by one thread.
  */
 final class ResyncRequests implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(ResyncRequests.class);
 
+  /** So the longest time between two is 16 times the configured one. */
+  private static final int DOUBLINGS = 4;
+
   private final FollowerConfig config;
   private final InstantSource clock;
   private @Nullable Producer<byte[], byte[]> producer;
-  private @Nullable Instant last;
+  private final LongSupplier nanos;
+  private long last;
+  private int sent;
 
-  ResyncRequests(FollowerConfig config, InstantSource clock) {
+  /**
+   * @param nanos a clock that nobody sets, for the time between requests
+   */
+  ResyncRequests(FollowerConfig config, InstantSource clock, LongSupplier nanos) {
     this.config = config;
     this.clock = clock;
+    this.nanos = nanos;
   }
 
   /** Sends a request unless one was sent not long ago. Failure is logged, and tried again later. */
   void request(String reason, FollowerListener listener) {
-    Instant now = clock.instant();
-    if (last != null && Duration.between(last, now).compareTo(config.resyncRepeat()) < 0) {
+    long now = nanos.getAsLong();
+    if (sent > 0 && now - last < config.resyncRepeat().toNanos() << Math.min(sent - 1, DOUBLINGS)) {
       return;
     }
     last = now;
+    sent++;
     Signal signal =
         Signal.newBuilder()
             .setVolume(config.volume())
             .setAction(SignalAction.RESYNC)
             .setRequestedBy(config.requestedBy())
             .setReason(reason)
-            .setRequestedAt(now)
+            .setRequestedAt(clock.instant())
             .build();
     String topic = config.topics().signals();
     try {
@@ -91,7 +102,7 @@ final class ResyncRequests implements AutoCloseable {
 
   /** The BASELINE has come. */
   void done() {
-    last = null;
+    sent = 0;
   }
 
   @Override

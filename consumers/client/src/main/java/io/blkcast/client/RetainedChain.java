@@ -6,6 +6,7 @@ import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -15,9 +16,12 @@ import java.util.UUID;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteBufferDeserializer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The increments from a BASELINE to a given one, as far as Kafka still holds them: what a replica
@@ -25,10 +29,16 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RetainedChain implements AutoCloseable {
 
+  private static final Logger LOG = LoggerFactory.getLogger(RetainedChain.class);
+  private static final Duration SETTLE = Duration.ofSeconds(5);
+  private static final long PAUSE_MILLIS = 200;
+
   private final FollowerConfig config;
   private final Consumer<byte[], ByteBuffer> catalogueConsumer;
   private final Consumer<byte[], ByteBuffer> chunkConsumer;
   private final RangeReader ranges;
+  private final Catalogue catalogue;
+  private final List<Catalogue.Entry> later = new ArrayList<>();
 
   /** Takes the chunks of one increment, each already held against the manifest. */
   public interface Visitor {
@@ -44,6 +54,13 @@ public final class RetainedChain implements AutoCloseable {
     chunkConsumer = consumer(config.chunkSettings());
     ranges =
         new RangeReader(chunkConsumer, config.topics().chunks(), config.codec(), config.scratch());
+    catalogue =
+        new Catalogue(
+            catalogueConsumer,
+            config.topics().increments(),
+            config.volume(),
+            config.codec(),
+            what -> {});
   }
 
   private static Consumer<byte[], ByteBuffer> consumer(Map<String, Object> settings) {
@@ -59,17 +76,20 @@ public final class RetainedChain implements AutoCloseable {
    */
   public List<IncrementCommitted> manifests(Position position) throws IncrementException {
     Map<UUID, Catalogue.Entry> found = new HashMap<>();
+    later.clear();
     try {
-      new Catalogue(
-              catalogueConsumer, config.topics().increments(), config.volume(), config.codec())
-          .scan(
-              entry -> {
-                if (entry.manifest().getKind() == IncrementKind.BASELINE
-                    && !found.containsKey(position.incrementId())) {
-                  found.clear();
-                }
-                found.put(entry.manifest().getIncrementId(), entry);
-              });
+      catalogue.scan(
+          entry -> {
+            boolean reached = found.containsKey(position.incrementId());
+            if (reached) {
+              later.add(entry);
+            } else if (entry.manifest().getKind() == IncrementKind.BASELINE) {
+              found.clear();
+            }
+            if (!reached) {
+              found.put(entry.manifest().getIncrementId(), entry);
+            }
+          });
     } catch (KafkaException e) {
       throw failed(e);
     }
@@ -87,6 +107,51 @@ public final class RetainedChain implements AutoCloseable {
       id = entry.manifest().getParentIncrementId();
     }
     return check(chain, position);
+  }
+
+  /**
+   * How many increments follow on the position, as far as they were committed when {@link
+   * #manifests} was last called; those that do not fit are not counted.
+   */
+  public int newer(Position position) {
+    Position tip = position;
+    int count = 0;
+    for (Catalogue.Entry entry : later) {
+      try {
+        Chain.check(
+            config.codec(), config.volume(), entry.manifest(), entry.raw(), Optional.of(tip));
+        tip = Position.of(entry.manifest());
+        count++;
+      } catch (IncrementException e) {
+        LOG.debug("{}: not counted: {}", config.volume(), e.getMessage());
+      }
+    }
+    return count;
+  }
+
+  /**
+   * Why it cannot be known whether {@link #newer} counts all that is committed; empty where it
+   * does. Waits some seconds for transactions that are just being committed.
+   */
+  public Optional<String> hidden() throws IncrementException {
+    OpenTransactions transactions =
+        new OpenTransactions(chunkConsumer, config.topics().increments());
+    long start = System.nanoTime();
+    try {
+      while (true) {
+        catalogue.refreshEnd();
+        Optional<String> hidden = transactions.look(catalogue.end());
+        if (hidden.isEmpty() || System.nanoTime() - start > SETTLE.toNanos()) {
+          return hidden.isPresent() ? hidden : catalogue.suspect();
+        }
+        Thread.sleep(PAUSE_MILLIS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return Optional.of("this was interrupted");
+    } catch (KafkaException e) {
+      throw failed(e);
+    }
   }
 
   private List<IncrementCommitted> check(List<Catalogue.Entry> chain, Position position)
@@ -121,6 +186,9 @@ public final class RetainedChain implements AutoCloseable {
   }
 
   private static IncrementException failed(KafkaException e) {
+    if (e instanceof UnknownTopicOrPartitionException) {
+      return new IncrementException(MISSING, String.valueOf(e.getMessage()), e);
+    }
     return new IncrementException(
         IncrementException.Code.KAFKA, "Kafka failed: " + e.getMessage(), e);
   }

@@ -53,6 +53,7 @@ public final class SequentialReader implements AutoCloseable {
   private final Path stageDir;
   private final IncrementSink sink;
   private final Consumer<byte[], ByteBuffer> consumer;
+  private final FollowerListener listener;
   private final Acceptance acceptance;
   private final byte[] key;
   private final Map<UUID, Open> open = new HashMap<>();
@@ -74,6 +75,7 @@ public final class SequentialReader implements AutoCloseable {
     this.config = config;
     this.stageDir = stageDir;
     this.sink = sink;
+    this.listener = listener;
     this.key = config.volume().getBytes(StandardCharsets.UTF_8);
     Map<String, Object> settings = config.catalogueSettings();
     settings.put(ConsumerConfig.GROUP_ID_CONFIG, group);
@@ -106,7 +108,12 @@ public final class SequentialReader implements AutoCloseable {
           }
         }
         if (atEnd()) {
-          Optional<IncrementException> missing = acceptance.caughtUp();
+          Optional<IncrementException> missing = acceptance.missing();
+          if (missing.isEmpty()) {
+            listener.caughtUp();
+          } else {
+            listener.idle();
+          }
           if (until == Follower.Until.CAUGHT_UP) {
             if (missing.isPresent()) {
               throw missing.get();
@@ -136,7 +143,7 @@ public final class SequentialReader implements AutoCloseable {
 
   private void take(ConsumerRecord<byte[], ByteBuffer> record)
       throws IOException, IncrementException {
-    SpecificRecord value = Records.decode(config.codec(), record.value());
+    SpecificRecord value = Records.decodeOrNull(config.codec(), record.value());
     TopicPartition partition = new TopicPartition(record.topic(), record.partition());
     if (value instanceof IncrementStarted started) {
       drop(started.getIncrementId());

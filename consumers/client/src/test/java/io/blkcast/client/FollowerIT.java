@@ -37,6 +37,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteBufferDeserializer;
 import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -82,6 +83,22 @@ class FollowerIT {
   @AfterEach
   void closeExporter() {
     exporter.close();
+  }
+
+  private FollowerConfig following(String volume, String prefix) {
+    FollowerConfig base = config(1);
+    return new FollowerConfig(
+        volume,
+        new TopicNames(prefix),
+        base.codec(),
+        base.kafka(),
+        Map.of(),
+        Map.of(),
+        base.from(),
+        base.bufferBytes(),
+        base.resyncRepeat(),
+        "test",
+        base.scratch());
   }
 
   private FollowerConfig config(long bufferBytes) {
@@ -470,22 +487,20 @@ class FollowerIT {
     assertThat(sink.bytes).isEqualTo(model);
   }
 
-  @Test
-  void chunkOfANewerVersionEndsTheRunAndAsksForNoBaseline() throws Exception {
-    baseline();
-    catchUp();
+  /** A DELTA of one chunk, with a record in its range that cannot be read before it. */
+  private IncrementCommitted deltaWithAnUnreadableRecord(boolean chunkToo) {
     TestExporter.Attempt attempt = exporter.new Attempt(IncrementKind.DELTA);
     attempt.piece(
-        raw(0, content(1)),
+        chunkToo ? inModel(raw(0, content(1))) : raw(0, content(1)),
         chunk -> {
           byte[] record = exporter.codec.encode(exporter.topics.chunks(), chunk);
           record[5] ^= 1;
           exporter.sendRaw(exporter.topics.chunks(), 0, record);
-          return List.of(chunk);
+          return List.of(chunkToo ? chunk : at(chunk, -1));
         });
     IncrementCommitted manifest = attempt.manifest();
     PartitionRange range = manifest.getChunkRanges().get(0);
-    exporter.publish(
+    return exporter.publish(
         exporter.seal(
             IncrementCommitted.newBuilder(manifest)
                 .setChunkRanges(
@@ -493,17 +508,211 @@ class FollowerIT {
                         new PartitionRange(
                             range.getPartition(),
                             range.getFirstOffset() - 1,
-                            range.getEndOffset(),
+                            range.getEndOffset() - (chunkToo ? 0 : 1),
                             1L)))
                 .build(),
             exporter.last()));
+  }
 
+  @Test
+  void recordsInARangeThatCannotBeReadAreLeftOutIfNothingIsMissing() throws Exception {
+    baseline();
+    IncrementCommitted applied = deltaWithAnUnreadableRecord(true);
+    catchUp();
+    assertThat(sink.state().applied()).contains(Position.of(applied));
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void incrementWhoseOwnRecordCannotBeReadIsRefusedAndHealedByABaseline() throws Exception {
+    baseline();
+    catchUp();
+    deltaWithAnUnreadableRecord(false);
     assertThatThrownBy(this::catchUp)
         .isInstanceOfSatisfying(
-            IncrementException.class, e -> assertThat(e.needsResync()).isFalse())
-        .hasMessageContaining("upgrade");
+            IncrementException.class, e -> assertThat(e.code()).isEqualTo(Code.CORRUPT))
+        .hasMessageContaining("cannot be read");
     assertThat(sink.begun).hasSize(1);
+    assertThat(resyncsAsked()).isEqualTo(1);
+    baseline();
+    catchUp();
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  static Stream<Arguments> unreadable() {
+    byte[] manifest =
+        io.blkcast.codec.RecordCodec.singleObject().encode("x", Manifests.baseline("other"));
+    return Stream.of(
+        Arguments.of("garbage", new byte[] {0, 0, 0, 0, 1, 2, 3}),
+        Arguments.of("nothing", new byte[0]),
+        Arguments.of("a tombstone", null),
+        Arguments.of("a wrong mark", new byte[] {-1, -1, 1, 2, 3, 4, 5, 6, 7, 8}),
+        Arguments.of(
+            "an unknown schema", new byte[] {(byte) 0xC3, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}),
+        Arguments.of("another volume's manifest", manifest));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("unreadable")
+  void recordsOfTheCatalogueThatCannotBeReadEndNothing(String name, byte @Nullable [] record)
+      throws Exception {
+    Runnable spoil = () -> exporter.sendRaw(exporter.topics.increments(), 0, record);
+    spoil.run();
+    baseline();
+    spoil.run();
+    delta();
+    spoil.run();
+    catchUp();
+    assertThat(sink.bytes).isEqualTo(model);
+    delta();
+    spoil.run();
+    IncrementCommitted last = delta();
+    catchUp();
+    assertThat(sink.bytes).isEqualTo(model);
+    try (RetainedChain chain = new RetainedChain(config(1))) {
+      assertThat(chain.manifests(Position.of(last))).hasSize(4);
+    }
+    sink = new MemorySink(CAPACITY);
+    catchUp();
+    assertThat(sink.bytes).isEqualTo(model);
     assertThat(resyncsAsked()).isZero();
+  }
+
+  @Test
+  void manifestOfANewerVersionAtTheEndIsNotTakenForNothing() throws Exception {
+    IncrementCommitted applied = baseline();
+    byte[] newer =
+        exporter.codec.encode(exporter.topics.increments(), Manifests.baseline(exporter.volume));
+    newer[5] ^= 1;
+    exporter.sendRaw(exporter.topics.increments(), 0, newer);
+    assertThatThrownBy(this::catchUp)
+        .isInstanceOfSatisfying(
+            IncrementException.class, e -> assertThat(e.code()).isEqualTo(Code.UNDECIDED))
+        .hasMessageContaining("newer version");
+    assertThat(sink.state().applied()).contains(Position.of(applied));
+    delta();
+    catchUp();
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void oldBaselineThatIsPublishedAgainTakesNobodyBack() throws Exception {
+    IncrementCommitted first = baseline();
+    delta();
+    exporter.inject(first);
+    catchUp();
+    delta();
+    catchUp();
+    assertThat(sink.committed).hasSize(3).doesNotHaveDuplicates();
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void volumeThatNobodyPublishesIsToldFromOneThatIsCaughtUp() {
+    sink = new MemorySink(CAPACITY);
+    baseline();
+    try (Follower follower =
+        new Follower(following("nobody", "blkcast."), sink, FollowerListener.NONE)) {
+      assertThatThrownBy(() -> follower.run(Follower.Until.CAUGHT_UP))
+          .isInstanceOfSatisfying(
+              IncrementException.class, e -> assertThat(e.code()).isEqualTo(Code.NOTHING))
+          .hasMessageContaining("nothing is published of volume nobody")
+          .hasMessageContaining("vol");
+    }
+  }
+
+  /** What a follower that goes on and on tells, until it is closed. */
+  private static final class Told implements FollowerListener {
+    private final java.util.Queue<String> stalls =
+        new java.util.concurrent.ConcurrentLinkedQueue<>();
+    private final java.util.concurrent.atomic.AtomicInteger caughtUp =
+        new java.util.concurrent.atomic.AtomicInteger();
+
+    @Override
+    public void stalled(String cause) {
+      stalls.add(cause);
+    }
+
+    @Override
+    public void caughtUp() {
+      caughtUp.incrementAndGet();
+    }
+  }
+
+  @Test
+  void transactionThatOthersLeaveOpenIsNamedAndNobodyIsCaughtUpBehindIt() throws Exception {
+    baseline();
+    catchUp();
+    Map<String, Object> settings =
+        Map.of(
+            "bootstrap.servers",
+            broker.bootstrapServers(),
+            "transactional.id",
+            "foreign",
+            "transaction.timeout.ms",
+            600_000);
+    try (var foreign =
+        new org.apache.kafka.clients.producer.KafkaProducer<>(
+            settings,
+            new org.apache.kafka.common.serialization.ByteArraySerializer(),
+            new org.apache.kafka.common.serialization.ByteArraySerializer())) {
+      foreign.initTransactions();
+      foreign.beginTransaction();
+      foreign
+          .send(
+              new org.apache.kafka.clients.producer.ProducerRecord<>(
+                  exporter.topics.increments(), 0, new byte[1], new byte[1]))
+          .get();
+      IncrementCommitted hidden = delta();
+      assertThatThrownBy(this::catchUp)
+          .isInstanceOfSatisfying(
+              IncrementException.class, e -> assertThat(e.code()).isEqualTo(Code.UNDECIDED))
+          .hasMessageContaining("blkcast.increments-0")
+          .hasMessageContaining("open");
+      try (RetainedChain chain = new RetainedChain(config(1))) {
+        chain.manifests(sink.state().applied().orElseThrow());
+        assertThat(chain.hidden()).get().asString().contains("open");
+      }
+      Told told = new Told();
+      try (Follower follower = new Follower(config(1), sink, told)) {
+        CompletableFuture<Void> run =
+            CompletableFuture.runAsync(
+                () -> {
+                  try {
+                    follower.run(Follower.Until.CLOSED);
+                  } catch (IncrementException e) {
+                    throw new IllegalStateException(e);
+                  }
+                });
+        Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> !told.stalls.isEmpty());
+        assertThat(told.caughtUp).hasValue(0);
+        foreign.abortTransaction();
+        Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> told.caughtUp.get() > 0);
+        assertThat(sink.state().applied()).contains(Position.of(hidden));
+        follower.stop();
+        run.get();
+      }
+    }
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void topicThatIsNotThereIsNamed() {
+    try (Follower follower =
+        new Follower(following(exporter.volume, "nope."), sink, FollowerListener.NONE)) {
+      assertThatThrownBy(() -> follower.run(Follower.Until.CAUGHT_UP))
+          .isInstanceOfSatisfying(
+              IncrementException.class, e -> assertThat(e.code()).isEqualTo(Code.NOTHING))
+          .hasMessageContaining("topic nope.increments does not exist");
+    }
+    assertThatThrownBy(
+            () -> {
+              try (RetainedChain chain = new RetainedChain(following(exporter.volume, "nope."))) {
+                chain.manifests(new Position(exporter.volume, new UUID(1, 2), 1, "00", CAPACITY));
+              }
+            })
+        .isInstanceOfSatisfying(
+            IncrementException.class, e -> assertThat(e.code()).isEqualTo(Code.MISSING));
   }
 
   @Test

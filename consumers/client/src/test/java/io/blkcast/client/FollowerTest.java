@@ -72,6 +72,8 @@ class FollowerTest {
     // It is read by whoever looks for the place to begin, then again from there.
     one(catalogue, topics.increments(), manifest);
     one(chunks, topics.chunks(), Manifests.chunkOfHole(manifest));
+    // Whoever asks it where the catalogue ends wants to know of open transactions.
+    chunks.updateEndOffsets(Map.of(new TopicPartition(topics.increments(), 0), 1L));
   }
 
   /** Has the log's one record come with the next poll. */

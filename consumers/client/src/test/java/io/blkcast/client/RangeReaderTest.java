@@ -3,7 +3,6 @@ package io.blkcast.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.PartitionRange;
@@ -70,7 +69,7 @@ class RangeReaderTest {
   }
 
   @Test
-  void chunkOfANewerVersionIsNotTakenForAMissingOne() throws Exception {
+  void chunkThatCannotBeReadIsNamedWhereOneIsMissing() throws Exception {
     IncrementCommitted manifest = manifest();
     consumer.schedulePollTask(
         () -> {
@@ -78,8 +77,26 @@ class RangeReaderTest {
           add(1, "vol", newer(manifest));
         });
     assertThatThrownBy(() -> read(manifest))
-        .isInstanceOf(CodecException.class)
-        .hasMessageContaining("upgrade");
+        .isInstanceOfSatisfying(
+            IncrementException.class,
+            e -> assertThat(e.code()).isEqualTo(IncrementException.Code.CORRUPT))
+        .hasMessageContaining("cannot be read")
+        .hasMessageContaining("chunks-0 at offset 1");
+  }
+
+  @Test
+  void rangesThatHoldOthersAloneAreNoLongerRetained() throws Exception {
+    IncrementCommitted manifest = manifest();
+    consumer.schedulePollTask(
+        () -> {
+          add(0, "other", chunk(manifest));
+          add(1, "other", chunk(manifest));
+        });
+    assertThatThrownBy(() -> read(manifest))
+        .isInstanceOfSatisfying(
+            IncrementException.class,
+            e -> assertThat(e.code()).isEqualTo(IncrementException.Code.MISSING))
+        .hasMessageContaining("made anew");
   }
 
   @Test

@@ -248,7 +248,7 @@ final class TestExporter implements AutoCloseable {
     return sendRaw(topic, partition, codec.encode(topic, value));
   }
 
-  long sendRaw(String topic, int partition, byte[] value) {
+  long sendRaw(String topic, int partition, byte @Nullable [] value) {
     try {
       return producer
           .send(

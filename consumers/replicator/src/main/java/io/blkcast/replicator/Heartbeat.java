@@ -12,7 +12,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Writes a file anew while the replicator gets on, once a second at most: each time Kafka has
  * answered that there is nothing more, and as content is read and applied. So the file's age tells
- * how long the replicator has been stuck or without its brokers. All else goes to another listener.
+ * how long the replicator has been stuck, without its brokers, or unable to see what is committed.
+ * All else goes to another listener.
  */
 final class Heartbeat implements FollowerListener {
 
@@ -75,8 +76,24 @@ final class Heartbeat implements FollowerListener {
   }
 
   @Override
+  public void skipped(String what) {
+    next.skipped(what);
+  }
+
+  @Override
+  public void stalled(String cause) {
+    next.stalled(cause);
+  }
+
+  @Override
   public void caughtUp() {
     beat();
     next.caughtUp();
+  }
+
+  @Override
+  public void idle() {
+    beat();
+    next.idle();
   }
 }

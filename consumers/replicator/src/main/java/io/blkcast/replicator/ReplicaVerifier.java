@@ -46,6 +46,8 @@ public final class ReplicaVerifier {
   public enum Verdict {
     /** Every byte is that of the snapshot. */
     IDENTICAL,
+    /** Every byte is, and newer increments are committed. */
+    OLDER,
     /** At least one byte is not. */
     DIFFERENT,
     /** Nothing can be said: see the reason. */
@@ -88,15 +90,22 @@ public final class ReplicaVerifier {
   public Result verify() throws IncrementException {
     try {
       Optional<ReplicaState> before = ReplicaState.load(stateFile);
+      if (before.isEmpty()) {
+        return unproved(Optional.empty(), stateFile + ", the replica's state, is not there");
+      }
       Optional<Position> applied = before.map(ReplicaState::applied);
-      if (applied.isEmpty()) {
-        return unproved(applied, stateFile + " tells of no increment applied");
-      }
-      if (before.get().applying() != null) {
-        return unproved(applied, "an increment is being applied: try again when it is done");
-      }
       if (!before.get().volume().equals(config.volume())) {
         return unproved(applied, "it is a replica of volume " + before.get().volume());
+      }
+      if (!Files.exists(target)) {
+        return unproved(applied, "it is not there");
+      }
+      Position applying = before.get().applying();
+      if (applying != null) {
+        return unproved(applied, unfinished(applying));
+      }
+      if (applied.isEmpty()) {
+        return unproved(applied, stateFile + " tells of no increment applied");
       }
       Result result = compare(applied.get());
       return ReplicaState.load(stateFile).equals(before)
@@ -105,6 +114,14 @@ public final class ReplicaVerifier {
     } catch (IOException e) {
       throw new IncrementException(Code.SINK, "cannot read the replica: " + e.getMessage(), e);
     }
+  }
+
+  private String unfinished(Position applying) throws IOException {
+    return Target.isLocked(target)
+        ? "increment %s is being applied: try again when it is done"
+            .formatted(applying.incrementId())
+        : "increment %s was begun and not finished, and no replicator applies it at the moment: run blkcast replicate --volume %s --target %s with the options of before"
+            .formatted(applying.incrementId(), config.volume(), target);
   }
 
   private Result compare(Position applied) throws IncrementException, IOException {
@@ -133,21 +150,22 @@ public final class ReplicaVerifier {
               "content of increment %s differs".formatted(manifest.getIncrementId()));
         }
       }
-      return new Result(
-          Verdict.IDENTICAL,
-          Optional.of(applied),
-          manifests.size(),
-          comparison.compared,
-          OptionalLong.empty(),
-          "");
+      return comparison.identical(applied, chain);
     } catch (IncrementException e) {
-      if (e.code() == Code.MISSING) {
-        return unproved(
-            Optional.of(applied),
-            "the chain is no longer retained, only a resync makes it provable again: "
-                + e.getMessage());
-      }
-      throw e;
+      return switch (e.code()) {
+        case MISSING ->
+            unproved(
+                Optional.of(applied),
+                "the chain is no longer retained, only a resync makes it provable again: "
+                    + e.getMessage());
+        // Records that contradict themselves say nothing of the replica.
+        case CORRUPT ->
+            unproved(
+                Optional.of(applied),
+                "what Kafka holds of the chain is not what was published, only a resync makes it provable again: "
+                    + e.getMessage());
+        default -> throw e;
+      };
     }
   }
 
@@ -223,6 +241,24 @@ public final class ReplicaVerifier {
         throw new IncrementException(Code.SINK, "cannot read the replica: " + e.getMessage(), e);
       }
       buffer.flip();
+    }
+
+    /** As far as the replica's own increment goes; but is that the latest? */
+    Result identical(Position applied, RetainedChain chain) throws IncrementException {
+      int newer = chain.newer(applied);
+      Optional<String> hidden = newer > 0 ? Optional.empty() : chain.hidden();
+      String equal = "it equals the snapshot of increment %s, ".formatted(applied.incrementId());
+      return new Result(
+          newer > 0 ? Verdict.OLDER : hidden.isPresent() ? Verdict.NOT_PROVABLE : Verdict.IDENTICAL,
+          Optional.of(applied),
+          increments,
+          compared,
+          OptionalLong.empty(),
+          newer > 0
+              ? equal + "and %d newer %s committed".formatted(newer, newer == 1 ? "is" : "are")
+              : hidden
+                  .map(why -> equal + "and whether that is the latest cannot be known: " + why)
+                  .orElse(""));
     }
 
     Result different(Position applied, long offset, String reason) {

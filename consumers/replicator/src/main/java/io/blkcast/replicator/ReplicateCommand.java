@@ -29,8 +29,11 @@ import picocli.CommandLine.Spec;
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {
       "0:Caught up, with --once.",
-      "1:The volume cannot be replicated: the message says why.",
+      "1:The volume cannot be replicated, or the target was taken away or changed: the message says"
+          + " why.",
       "2:Wrong usage.",
+      "3:With --once: whether all that is committed was applied cannot be known.",
+      "4:With --once: nothing is published of that volume.",
       "130:Stopped by Ctrl-C.",
       "143:Stopped by SIGTERM."
     })
@@ -106,7 +109,11 @@ public final class ReplicateCommand implements Callable<Integer> {
           .println(
               "blkcast replicate: "
                   + Printable.lines(Redactor.text(String.valueOf(e.getMessage()))));
-      return 1;
+      return switch (e.code()) {
+        case UNDECIDED -> 3;
+        case NOTHING -> 4;
+        default -> 1;
+      };
     }
   }
 
@@ -161,6 +168,16 @@ public final class ReplicateCommand implements Callable<Integer> {
     @Override
     public void resyncRequested(String reason) {
       print(Map.of("event", "resyncRequested", "reason", reason));
+    }
+
+    @Override
+    public void skipped(String what) {
+      print(Map.of("event", "skipped", "message", what));
+    }
+
+    @Override
+    public void stalled(String cause) {
+      print(Map.of("event", "stalled", "message", cause));
     }
 
     private void print(Map<String, Object> line) {

@@ -95,6 +95,14 @@ public final class TextReport implements FollowerListener {
   }
 
   @Override
+  public void stalled(String cause) {
+    clearLine();
+    idle = false;
+    out.println("held up: " + cause);
+    out.flush();
+  }
+
+  @Override
   public void caughtUp() {
     if (terminal && !idle) {
       idle = true;

@@ -31,10 +31,12 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {
-      "0:Identical.",
+      "0:Identical to the latest snapshot that is committed.",
       "1:Different, or Kafka or the replica cannot be read.",
       "2:Wrong usage.",
-      "3:Nothing can be said: the chain is not retained any more, or the replica is being written."
+      "3:Nothing can be said: the chain is not retained any more, the replica is being written, or"
+          + " what is committed cannot be seen.",
+      "4:Equal to an earlier snapshot: newer increments are committed and not applied."
     })
 public final class VerifyCommand implements Callable<Integer> {
 
@@ -73,6 +75,7 @@ public final class VerifyCommand implements Callable<Integer> {
         case IDENTICAL -> 0;
         case DIFFERENT -> 1;
         case NOT_PROVABLE -> 3;
+        case OLDER -> 4;
       };
     } catch (IncrementException e) {
       spec.commandLine()
@@ -100,6 +103,7 @@ public final class VerifyCommand implements Callable<Integer> {
           out.printf(
               "%sdiffers, first at byte %d: %s%n",
               what, result.firstDifference().orElse(0), result.reason());
+      case OLDER -> out.printf("%sis older than what is committed: %s%n", what, result.reason());
       case NOT_PROVABLE -> out.printf("%scannot be proved: %s%n", what, result.reason());
     }
   }
