@@ -91,6 +91,7 @@ final class RunningExporter implements Exporter {
   private final Disks disks;
   private final Optional<Devices> devices;
   private final Map<String, IntentFile> intents;
+  private final Map<String, HistoryFile> histories;
   private final PrometheusMeterRegistry meters =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final BlockingPools pools;
@@ -117,6 +118,7 @@ final class RunningExporter implements Exporter {
     this.disks = disks;
     this.devices = devices;
     this.intents = intents;
+    this.histories = histories(config);
     this.pools = new BlockingPools(config.volumes().size(), config.limits().readers(), meters);
     this.shared =
         Shared.of(
@@ -190,6 +192,23 @@ final class RunningExporter implements Exporter {
       intents.put(volume.name(), IntentFile.open(file));
     }
     return intents;
+  }
+
+  private static Map<String, HistoryFile> histories(ExporterConfig config) {
+    Map<String, HistoryFile> histories = new HashMap<>();
+    for (VolumeConfig volume : config.volumes()) {
+      Path file = config.state().resolve(volume.name() + ".history");
+      histories.put(volume.name(), HistoryFile.open(file, volume.name(), InstantSource.system()));
+    }
+    return histories;
+  }
+
+  private HistoryFile historyOf(VolumeConfig volume) {
+    HistoryFile history = histories.get(volume.name());
+    if (history == null) {
+      throw new IllegalStateException("no history of " + volume.name());
+    }
+    return history;
   }
 
   private IntentFile intentOf(VolumeConfig volume) {
@@ -389,7 +408,8 @@ final class RunningExporter implements Exporter {
                                   source(volume),
                                   publishers.volume(volume.name()),
                                   coordinator,
-                                  intentOf(volume)),
+                                  intentOf(volume),
+                                  historyOf(volume)),
                           VolumeMachine::close))
               .map(
                   machine -> {

@@ -21,8 +21,9 @@ import java.util.Locale;
  */
 public enum Role {
   /**
-   * Writes increments, extents, chunks, events and checkpoints, reads its checkpoints and the
-   * signals. Its transactional ids are those of its volumes, so it can shut out no other exporter.
+   * Writes increments, extents, chunks, events and checkpoints, reads its checkpoints, the signals,
+   * and the increments, to notice those that it did not write. Its transactional ids are those of
+   * its volumes, so it can shut out no other exporter.
    */
   EXPORTER,
   /** Reads everything but signals; writes nothing but signals. */
@@ -55,11 +56,12 @@ public enum Role {
       Collection<String> groups) {
     List<Right> rights = new ArrayList<>();
     if (this == EXPORTER) {
-      for (String topic :
-          List.of(topics.increments(), topics.extents(), topics.chunks(), topics.events())) {
+      for (String topic : List.of(topics.increments(), topics.checkpoints())) {
+        rights.add(new Right(TOPIC, topic, List.of(READ, WRITE, DESCRIBE_CONFIGS)));
+      }
+      for (String topic : List.of(topics.extents(), topics.chunks(), topics.events())) {
         rights.add(new Right(TOPIC, topic, List.of(WRITE, DESCRIBE_CONFIGS)));
       }
-      rights.add(new Right(TOPIC, topics.checkpoints(), List.of(READ, WRITE, DESCRIBE_CONFIGS)));
       rights.add(new Right(TOPIC, topics.signals(), List.of(READ, DESCRIBE_CONFIGS)));
       if (createTopics) {
         topics.all().forEach(topic -> rights.add(new Right(TOPIC, topic, List.of(CREATE))));

@@ -80,6 +80,7 @@ class SecuredIT {
         expected.put("write " + topic, "exporter");
         expected.put("read " + topic, "consumer reader");
       }
+      expected.put("read increments", "exporter consumer reader");
       expected.put("write checkpoints", "exporter");
       expected.put("read checkpoints", "exporter consumer reader");
       expected.put("write signals", "consumer");

@@ -1,50 +1,55 @@
 package io.blkcast.exporter.increment;
 
-import io.blkcast.exporter.publish.PublishException;
+import io.blkcast.exporter.increment.VolumeHistory.Doubt;
 import io.blkcast.exporter.publish.VolumePublisher;
+import io.blkcast.exporter.publish.VolumePublisher.Opened;
 import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.schema.Checkpoint;
+import io.blkcast.schema.Severity;
+import io.blkcast.schema.VolumeEventType;
 import io.vertx.core.Future;
+import java.time.Instant;
 import java.util.Optional;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What a volume's increments build on: the source tracks the volume, its publisher is open, and the
  * parent of the next increment is what Kafka says was committed last. A failure may take either
  * away, a commit whose outcome is unknown takes the publisher; {@link #prepare} gets back what is
- * missing. What is found committed then has to be what was known here, or the commit in doubt: else
- * another exporter has the volume. Belongs to the loop.
+ * missing. Whether that is to be built on is for the {@link HistoryKeeper} to say. Belongs to the
+ * loop.
  */
 final class Attachment {
-
-  private static final Logger LOG = LoggerFactory.getLogger(Attachment.class);
 
   private final Loop loop;
   private final String volume;
   private final ChangeSource source;
   private final VolumePublisher publisher;
+  private final HistoryKeeper history;
   private final VolumeMonitor monitor;
+  private final EventSender events;
   private boolean tracked;
   private boolean open;
   private boolean preparing;
-  private boolean adopted;
+  private boolean anyway;
   private Optional<Checkpoint> parent = Optional.empty();
-  private @Nullable UUID uncertain;
+  private @Nullable Doubt told;
 
   Attachment(
       Loop loop,
       String volume,
       ChangeSource source,
       VolumePublisher publisher,
-      VolumeMonitor monitor) {
+      HistoryKeeper history,
+      VolumeMonitor monitor,
+      EventSender events) {
     this.loop = loop;
     this.volume = volume;
     this.source = source;
     this.publisher = publisher;
+    this.history = history;
     this.monitor = monitor;
+    this.events = events;
   }
 
   /** Whether an increment can be taken: the volume is tracked, and open. */
@@ -61,6 +66,25 @@ final class Attachment {
     return parent;
   }
 
+  /** Whether increments were published before, even if not by us. */
+  boolean wasPublished() {
+    return parent.isPresent() || history.doubt().isPresent();
+  }
+
+  /**
+   * When the parent was committed; empty where that is not to be relied on, so that the next
+   * increment is due.
+   */
+  Optional<Instant> committedAt() {
+    return history.doubt().isPresent() ? Optional.empty() : parent.map(Checkpoint::getCommittedAt);
+  }
+
+  /** Has the volume taken over from whoever has it. */
+  void takeOverAnyway() {
+    anyway = true;
+    open = false;
+  }
+
   /** Gets what is missing, once; fails with what keeps it from that. */
   Future<Void> prepare() {
     preparing = true;
@@ -70,12 +94,7 @@ final class Attachment {
             : loop.perform(Pool.SOURCE, () -> source.track(volume))
                 .onSuccess(ignored -> tracked = true);
     return tracking
-        .compose(
-            ignored ->
-                open
-                    ? Future.succeededFuture(parent)
-                    : loop.blocking(Pool.PUBLISH, publisher::open))
-        .compose(this::adopt)
+        .compose(ignored -> open ? Future.succeededFuture() : open())
         .onComplete(
             prepared -> {
               preparing = false;
@@ -83,26 +102,34 @@ final class Attachment {
             });
   }
 
-  /** Takes over what Kafka says was committed last, unless it was committed by another. */
-  private Future<Void> adopt(Optional<Checkpoint> committed) {
-    UUID known = parent.map(Checkpoint::getIncrementId).orElse(null);
-    UUID found = committed.map(Checkpoint::getIncrementId).orElse(null);
-    boolean ours = found == null ? known == null : found.equals(known) || found.equals(uncertain);
-    if (adopted && !ours) {
-      return Future.failedFuture(
-          new PublishException(
-              PublishException.Code.FENCED,
-              "another exporter has committed increment " + found + " in the meantime"));
+  private Future<Void> open() {
+    boolean whoeverHasIt = anyway;
+    return loop.blocking(
+            Pool.PUBLISH,
+            () -> {
+              Opened opened = publisher.open(history.known(whoeverHasIt));
+              history.opened(opened);
+              return opened;
+            })
+        .map(
+            opened -> {
+              anyway = false;
+              parent = opened.checkpoint();
+              open = true;
+              monitor.committed(parent);
+              history.doubt().ifPresent(doubt -> tell(doubt, !doubt.equals(told)));
+              return null;
+            });
+  }
+
+  /** The doubt stays in the status until it is healed; the event is sent once. */
+  private void tell(Doubt doubt, boolean first) {
+    String message = doubt.reason() + "; the next increment is a BASELINE";
+    monitor.failed("resync-needed", message);
+    if (first) {
+      told = doubt;
+      events.send(VolumeEventType.RESYNC_NEEDED, Severity.ERROR, message);
     }
-    if (found != null && found.equals(uncertain)) {
-      LOG.info("{}: increment {} turned out to be committed", volume, found);
-    }
-    adopted = true;
-    uncertain = null;
-    parent = committed;
-    open = true;
-    monitor.committed(committed);
-    return Future.succeededFuture();
   }
 
   /** The increment after the parent is committed, and is the parent now. */
@@ -112,8 +139,7 @@ final class Attachment {
   }
 
   /** Whether the increment is committed is not known, and has to be before anything else. */
-  void inDoubt(UUID incrementId) {
-    uncertain = incrementId;
+  void inDoubt() {
     open = false;
   }
 
@@ -121,6 +147,9 @@ final class Attachment {
   void failed(Verdict verdict) {
     open &= !verdict.reopen();
     tracked &= !verdict.retrack();
+    if (verdict.code().equals(Verdict.FOREIGN)) {
+      told = history.doubt().orElse(null);
+    }
     monitor.usable(tracked, open);
   }
 }

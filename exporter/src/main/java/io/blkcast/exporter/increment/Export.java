@@ -37,6 +37,7 @@ final class Export implements IncrementRun.Observer {
       IncrementSettings settings,
       Shared shared,
       VolumePublisher publisher,
+      HistoryKeeper history,
       GroupSnapshot.Share share,
       Attachment attachment,
       VolumeMonitor monitor,
@@ -48,7 +49,7 @@ final class Export implements IncrementRun.Observer {
     this.monitor = monitor;
     this.events = events;
     this.room = room;
-    this.run = new IncrementRun(loop, settings, shared, publisher, share, this);
+    this.run = new IncrementRun(loop, settings, shared, publisher, history, share, this);
   }
 
   UUID incrementId() {
@@ -110,7 +111,7 @@ final class Export implements IncrementRun.Observer {
     boolean committing = monitor.state() == IncrementState.COMMITTING;
     monitor.enter(IncrementState.ABORTING);
     if (committing) {
-      attachment.inDoubt(run.incrementId());
+      attachment.inDoubt();
     }
     Verdict verdict = Verdict.of(cause);
     Promise<Void> aborted = Promise.promise();
@@ -127,7 +128,7 @@ final class Export implements IncrementRun.Observer {
   @Override
   public void planned(UUID incrementId, IncrementPlan plan) {
     monitor.planned(incrementId, plan);
-    if (plan.parent().isEmpty() && attachment.parent().isPresent()) {
+    if (plan.parent().isEmpty() && attachment.wasPublished()) {
       events.send(
           VolumeEventType.RESYNC_STARTED,
           Severity.WARNING,

@@ -19,6 +19,8 @@ import java.util.function.Supplier;
  * @param map of the image
  * @param parent increment that this one stands on; empty for a BASELINE
  * @param reason why it is a BASELINE, for people; empty for a DELTA
+ * @param lost whether it is one because what changed since the last increment cannot be told, which
+ *     must not be forgotten before a BASELINE is committed
  * @param extents makes a new cursor over the extents
  * @param changedBytes of all extents
  * @param extentCount extents
@@ -27,6 +29,7 @@ record IncrementPlan(
     ChangeMap map,
     Optional<Checkpoint> parent,
     String reason,
+    boolean lost,
     Supplier<ExtentCursor> extents,
     long changedBytes,
     long extentCount) {
@@ -40,12 +43,21 @@ record IncrementPlan(
    *
    * @param type of the source
    * @param committed last committed increment of the volume
+   * @param doubt why the committed increment is not to be built on
    * @param resync whether a BASELINE was asked for
    */
-  static IncrementPlan of(Image image, String type, Optional<Checkpoint> committed, boolean resync)
+  static IncrementPlan of(
+      Image image,
+      String type,
+      Optional<Checkpoint> committed,
+      Optional<String> doubt,
+      boolean resync)
       throws SourceException {
     ChangeMap map = image.changeMap();
     TrackingInfo info = image.info();
+    if (doubt.isPresent()) {
+      return baseline(map, doubt.get());
+    }
     if (committed.isEmpty()) {
       return baseline(map, "nothing was published before");
     }
@@ -54,11 +66,11 @@ record IncrementPlan(
     }
     Checkpoint parent = committed.get();
     if (!parent.getSource().getType().equals(type)) {
-      return baseline(
+      return lost(
           map, "the last increment came from a source of type " + parent.getSource().getType());
     }
     if (parent.getVolumeCapacityBytes() != info.capacityBytes()) {
-      return baseline(
+      return lost(
           map,
           "the volume had "
               + parent.getVolumeCapacityBytes()
@@ -66,27 +78,41 @@ record IncrementPlan(
               + info.capacityBytes());
     }
     if (parent.getBlockSizeBytes() != info.blockSize()) {
-      return baseline(map, "the size of tracking blocks is another");
+      return lost(map, "the size of tracking blocks is another");
     }
     Position base = position(parent.getSource());
     if (!base.trackingId().equals(info.position().trackingId())) {
-      return baseline(map, "tracking began anew after the last increment");
+      return lost(map, "tracking began anew after the last increment");
     }
     ChangeMap.Since since = map.since(base);
     if (since instanceof ChangeMap.Changes changes) {
       return new IncrementPlan(
-          map, committed, "", () -> ExtentCursor.of(changes), changes.bytes(), changes.extents());
+          map,
+          committed,
+          "",
+          false,
+          () -> ExtentCursor.of(changes),
+          changes.bytes(),
+          changes.extents());
     }
-    return baseline(
-        map, since instanceof ChangeMap.Lost lost ? lost.reason() : "the map cannot tell");
+    return lost(map, since instanceof ChangeMap.Lost lost ? lost.reason() : "the map cannot tell");
+  }
+
+  private static IncrementPlan lost(ChangeMap map, String reason) {
+    return baseline(map, reason, true);
   }
 
   private static IncrementPlan baseline(ChangeMap map, String reason) {
+    return baseline(map, reason, false);
+  }
+
+  private static IncrementPlan baseline(ChangeMap map, String reason, boolean lost) {
     long capacity = map.info().capacityBytes();
     return new IncrementPlan(
         map,
         Optional.empty(),
         reason,
+        lost,
         () -> ExtentCursor.whole(capacity),
         capacity,
         capacity > 0 ? 1 : 0);

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.increment;
 
+import io.blkcast.exporter.publish.PublishException;
 import io.blkcast.exporter.publish.VolumePublisher;
 import io.blkcast.exporter.publish.VolumePublisher.Attempt;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
@@ -8,6 +9,7 @@ import io.blkcast.exporter.source.Snapshot.Image;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.schema.Checkpoint;
 import io.vertx.core.Future;
+import java.io.IOException;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +40,7 @@ final class IncrementRun {
   private final IncrementSettings settings;
   private final Shared shared;
   private final VolumePublisher publisher;
+  private final HistoryKeeper history;
   private final GroupSnapshot.Share share;
   private final Image image;
   private final Observer observer;
@@ -53,12 +56,14 @@ final class IncrementRun {
       IncrementSettings settings,
       Shared shared,
       VolumePublisher publisher,
+      HistoryKeeper history,
       GroupSnapshot.Share share,
       Observer observer) {
     this.loop = loop;
     this.settings = settings;
     this.shared = shared;
     this.publisher = publisher;
+    this.history = history;
     this.share = share;
     this.image = share.image();
     this.observer = observer;
@@ -78,8 +83,7 @@ final class IncrementRun {
    */
   Future<Committed> run(Optional<Checkpoint> parent, boolean resync) {
     observer.entered(IncrementState.MAPPING);
-    return loop.blocking(
-            Pool.SOURCE, () -> IncrementPlan.of(image, share.sourceType(), parent, resync))
+    return loop.blocking(Pool.SOURCE, () -> plan(parent, resync))
         .compose(this::unlessCancelled)
         .compose(this::begin)
         .compose(this::unlessCancelled)
@@ -90,10 +94,43 @@ final class IncrementRun {
               Attempt open = attempt;
               return open == null
                   ? Future.failedFuture(new IllegalStateException("nothing to commit"))
-                  : loop.blocking(Pool.PUBLISH, open::commit);
+                  : loop.blocking(Pool.PUBLISH, () -> commit(open));
             })
         .eventually(releaser::stop)
         .eventually(() -> watch == null ? Future.succeededFuture() : watch.stop());
+  }
+
+  /** A plan that finds history lost goes on only when that cannot be forgotten any more. */
+  private IncrementPlan plan(Optional<Checkpoint> parent, boolean resync) throws SourceException {
+    IncrementPlan plan =
+        IncrementPlan.of(
+            image,
+            share.sourceType(),
+            parent,
+            history.doubt().map(VolumeHistory.Doubt::reason),
+            resync);
+    if (plan.lost()) {
+      try {
+        history.doubt(plan.reason());
+      } catch (IOException e) {
+        throw new SourceException(
+            SourceException.Code.IO, "history was lost, and that cannot be remembered: " + e, e);
+      }
+    }
+    return plan;
+  }
+
+  private Committed commit(Attempt open) throws PublishException, IOException {
+    try {
+      Committed committed = open.commit(history::committing);
+      history.committed(committed);
+      return committed;
+    } catch (PublishException e) {
+      if (e.code() == PublishException.Code.FOREIGN) {
+        history.doubt(Verdict.of(e).message());
+      }
+      throw e;
+    }
   }
 
   private Future<IncrementPlan> begin(IncrementPlan plan) {

@@ -114,10 +114,13 @@ final class SourceEvents {
 
   /** An attempt that has come to nothing. */
   static Told tell(Verdict verdict) {
+    boolean foreign = verdict.code().equals(Verdict.FOREIGN);
     return new Told(
         failureType(verdict.code()),
-        verdict.next() == Verdict.Next.RETRY ? Severity.WARNING : Severity.ERROR,
-        "increment given up: " + verdict.message(),
+        verdict.next() == Verdict.Next.RETRY && !foreign ? Severity.WARNING : Severity.ERROR,
+        "increment given up: "
+            + verdict.message()
+            + (foreign ? "; the next increment is a BASELINE" : ""),
         Map.of("code", verdict.code()));
   }
 
@@ -127,6 +130,7 @@ final class SourceEvents {
       case "source-no-space" -> VolumeEventType.NO_SPACE;
       case "source-gone" -> VolumeEventType.REMOVED;
       case "fenced" -> VolumeEventType.FENCED;
+      case Verdict.FOREIGN -> VolumeEventType.RESYNC_NEEDED;
       default -> VolumeEventType.INCREMENT_FAILED;
     };
   }

@@ -4,8 +4,9 @@ import java.util.Optional;
 
 /**
  * Whether a volume's increments are being taken, and why not. Several reasons may hold at once; the
- * one that is told is the one that is hardest to undo: closed and fenced are for good, failed and
- * paused hold until resumed. Belongs to the loop.
+ * one that is told is the one that is hardest to undo: closed is for good; failed and paused hold
+ * until resumed, and so does fenced, unless the other exporter turns out not to exist. Belongs to
+ * the loop.
  */
 final class Standing {
 
@@ -50,10 +51,25 @@ final class Standing {
 
   /** Returns whether that changes anything. */
   boolean resume() {
-    boolean changes = paused || failed;
+    boolean changes = paused || failed || fenced;
     paused = false;
     failed = false;
+    fenced = false;
     return changes;
+  }
+
+  /** What failed the volume is tried again, as somebody asks for what needs it. */
+  void tryAgain() {
+    failed = false;
+  }
+
+  /** No other exporter has the volume after all. */
+  void notFenced() {
+    fenced = false;
+  }
+
+  boolean isFenced() {
+    return fenced;
   }
 
   /** A person must do something. */
@@ -79,9 +95,9 @@ final class Standing {
     return closed;
   }
 
-  /** Whether nothing is tried until someone resumes the volume, or at all. */
+  /** Whether nothing is tried until someone resumes the volume. */
   boolean isStopped() {
-    return failed || fenced;
+    return failed;
   }
 
   /** Whether increments may become due by themselves. */
@@ -112,8 +128,7 @@ final class Standing {
       case FENCED ->
           refusal(
               IncrementException.Code.FENCED,
-              "another exporter has taken this volume over; stop one of the two, then restart"
-                  + " this one if it is to have the volume");
+              monitor.lastError().map(Failure::message).orElse("another exporter has this volume"));
       case FAILED ->
           refusal(
               IncrementException.Code.FAILED,

@@ -16,6 +16,9 @@ import java.util.concurrent.CompletionException;
  */
 record Verdict(String code, String message, Next next, boolean reopen, boolean retrack) {
 
+  /** Code of {@link PublishException.Code#FOREIGN}. */
+  static final String FOREIGN = "foreign-record";
+
   /** What to do. */
   enum Next {
     /** By itself, after a while. */
@@ -39,7 +42,8 @@ record Verdict(String code, String message, Next next, boolean reopen, boolean r
     if (cause instanceof PublishException publish) {
       String code = "kafka-" + label(publish.code());
       return switch (publish.code()) {
-        case FENCED -> new Verdict("fenced", message, Next.FENCED, false, false);
+        case FENCED -> new Verdict("fenced", message, Next.FENCED, true, false);
+        case FOREIGN -> new Verdict(FOREIGN, message, Next.RETRY, true, false);
         case RETRIABLE, FATAL -> new Verdict(code, message, Next.RETRY, true, false);
         case MISCONFIGURED, DENIED -> new Verdict(code, message, Next.RETRY_SLOWLY, true, false);
       };

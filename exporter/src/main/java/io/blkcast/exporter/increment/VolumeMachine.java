@@ -6,7 +6,6 @@ import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
-import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.Severity;
 import io.blkcast.schema.VolumeEventType;
 import io.vertx.core.Future;
@@ -31,14 +30,15 @@ import org.slf4j.LoggerFactory;
  * both work. A request becomes the current one; the group coordinator takes a snapshot, an {@link
  * IncrementRun} carries it to Kafka, the snapshot is let go. A failed attempt is given up as a
  * whole and, after a while, taken anew on the same parent: the change map still knows everything
- * since. The parent is always what Kafka says was committed last, so after a commit whose outcome
- * is unknown the publisher is opened again before anything else. Requests that come while an
- * increment is under way are met by the next one, whose snapshot is then later than the request.
+ * since. The parent is what Kafka says was committed last, so after a commit whose outcome is
+ * unknown the publisher is opened again before anything else; where that is not what was committed
+ * here, nothing is built on it. Requests that come while an increment is under way are met by the
+ * next one, whose snapshot is then later than the request.
  *
  * <p><b>Parts.</b> This decides what comes next. What it goes by is kept by parts that do not know
- * it: {@link Standing} (may anything be taken), {@link Attachment} (what an increment builds on),
- * {@link Requests}, {@link Retry} and {@link Schedule} (when), {@link Export} (the increment under
- * way), {@link MoreRoom}, {@link IntentKeeper}.
+ * it: {@link Standing} (may anything be taken), {@link Attachment} and {@link HistoryKeeper} (what
+ * an increment builds on), {@link Requests}, {@link Retry} and {@link Schedule} (when), {@link
+ * Export} (the increment under way), {@link MoreRoom}, {@link IntentKeeper}.
  */
 public final class VolumeMachine implements GroupCoordinator.Member {
 
@@ -53,6 +53,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private final VolumeMonitor monitor;
   private final EventSender events;
   private final Standing standing;
+  private final HistoryKeeper history;
   private final Attachment attachment;
   private final IntentKeeper intents;
   private final Retry retry;
@@ -77,7 +78,8 @@ public final class VolumeMachine implements GroupCoordinator.Member {
       ChangeSource source,
       VolumePublisher publisher,
       GroupCoordinator group,
-      Intent.Store intents) {
+      Intent.Store intents,
+      VolumeHistory.Store history) {
     this.loop = loop;
     this.settings = settings;
     this.shared = shared;
@@ -88,7 +90,8 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     this.monitor = new VolumeMonitor(name, loop.clock(), shared.meters());
     this.events = new EventSender(loop, name, publisher);
     this.standing = new Standing(name, monitor);
-    this.attachment = new Attachment(loop, name, source, publisher, monitor);
+    this.history = new HistoryKeeper(name, loop.clock(), history);
+    this.attachment = new Attachment(loop, name, source, publisher, this.history, monitor, events);
     this.intents = new IntentKeeper(loop, name, intents);
     this.retry = new Retry(loop, shared.random(), name, monitor, this::advance);
     this.schedule = new Schedule(loop, settings.every(), monitor, this::due);
@@ -156,8 +159,12 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   }
 
   private void requested(Trigger trigger, boolean resync, Promise<Committed> promise) {
+    if (resync && trigger == Trigger.CALL) {
+      tryAgain();
+    }
     Optional<IncrementException> refusal = standing.refusal();
-    if (refusal.isPresent()) {
+    boolean looksAgain = resync && standing.status() == VolumeStatus.FENCED;
+    if (refusal.isPresent() && !looksAgain) {
       if (trigger == Trigger.SIGNAL) {
         answerSignal(resync, refusal.get());
       }
@@ -239,6 +246,14 @@ public final class VolumeMachine implements GroupCoordinator.Member {
         });
   }
 
+  /** A BASELINE is the way out of most troubles, so to ask for one is to have it tried. */
+  private void tryAgain() {
+    if (standing.isStopped()) {
+      standing.tryAgain();
+      retry.succeeded();
+    }
+  }
+
   /**
    * Turns triggers off, also after a restart; what is under way is finished, what waits is refused.
    *
@@ -259,10 +274,15 @@ public final class VolumeMachine implements GroupCoordinator.Member {
         });
   }
 
-  /** Turns triggers on, and tries a failed volume again. */
+  /**
+   * Turns triggers on, tries a failed volume again, and takes over one that another exporter has.
+   */
   public Future<Void> resume() {
     return onLoop(
         () -> {
+          if (standing.isFenced()) {
+            attachment.takeOverAnyway();
+          }
           if (standing.resume()) {
             retry.succeeded();
             retry.cancel();
@@ -416,6 +436,15 @@ public final class VolumeMachine implements GroupCoordinator.Member {
 
   private void nowReady() {
     notReadyFor = null;
+    if (standing.isFenced()) {
+      standing.notFenced();
+      retry.succeeded();
+      events.send(
+          VolumeEventType.RESUMED,
+          Severity.WARNING,
+          "no other exporter has the volume any more: taken over again");
+      arm();
+    }
     if (standing.ready()) {
       events.send(
           VolumeEventType.ATTACHED,
@@ -431,7 +460,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
 
   private void arm() {
     if (standing.isScheduled()) {
-      schedule.arm(attachment.parent().map(Checkpoint::getCommittedAt));
+      schedule.arm(attachment.committedAt());
     } else {
       schedule.cancel();
     }
@@ -485,7 +514,8 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     monitor.taken(share.takenAt());
     boolean resync = requests.current().filter(IncrementRequest::resync).isPresent();
     Export running =
-        new Export(loop, settings, shared, publisher, share, attachment, monitor, events, room);
+        new Export(
+            loop, settings, shared, publisher, history, share, attachment, monitor, events, room);
     export = running;
     if (standing.isClosed()) {
       running.cancel(standing.closing());
@@ -557,11 +587,16 @@ public final class VolumeMachine implements GroupCoordinator.Member {
       }
       case STOP -> {
         standing.fail();
-        stop(cause);
+        stop(cause, true);
       }
       case FENCED -> {
+        boolean known = standing.isFenced();
         standing.fence();
-        stop(cause);
+        stop(cause, !known);
+        // The other may turn out not to exist: nobody should have to notice that.
+        if (!standing.isClosed()) {
+          retry.schedule(verdict, true);
+        }
       }
       case CLOSED -> {
         if (!standing.isClosed()) {
@@ -571,13 +606,15 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     }
   }
 
-  private void stop(Throwable cause) {
+  private void stop(Throwable cause, boolean tell) {
     schedule.cancel();
     // Before anyone is told: whoever asks then finds the state that goes with the answer.
     monitor.status(standing.status());
     requests.refuseAll(standing.reason());
     ready.tryFail(cause);
-    LOG.error("{}: stopped: {}", settings.name(), String.valueOf(cause.getMessage()));
+    if (tell) {
+      LOG.error("{}: stopped: {}", settings.name(), String.valueOf(cause.getMessage()));
+    }
   }
 
   /** Volumes of an exporter, for those who look them up. */

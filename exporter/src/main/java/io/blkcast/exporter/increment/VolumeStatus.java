@@ -10,7 +10,7 @@ public enum VolumeStatus {
   PAUSED,
   /** Needs a person: the last error says what. Resuming tries again. */
   FAILED,
-  /** Another exporter has taken the volume over; for good. */
+  /** Another exporter has taken the volume over; looked at again from time to time. */
   FENCED,
   /** Shut down. */
   CLOSED

@@ -121,6 +121,8 @@ final class ClientSettings {
     Map<String, Object> map = calls(settings.consumer());
     map.putIfAbsent("client.id", "blkcast-checkpoint-" + volume);
     map.put("isolation.level", "read_committed");
+    // Where retention has deleted what was to be read, the rest is read.
+    map.put("auto.offset.reset", "earliest");
     map.put("enable.auto.commit", false);
     map.put("allow.auto.create.topics", false);
     map.put("key.deserializer", ByteArrayDeserializer.class);

@@ -7,6 +7,7 @@ import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.exporter.publish.VolumePublisher.Attempt;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
+import io.blkcast.exporter.publish.VolumePublisher.Deciding;
 import io.blkcast.exporter.publish.VolumePublisher.Header;
 import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.ChangedExtents;
@@ -19,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -158,7 +160,7 @@ final class KafkaAttempt implements Attempt {
   }
 
   @Override
-  public Committed commit() throws PublishException {
+  public Committed commit(Deciding deciding) throws PublishException {
     refuseWhenEnded();
     acks.await(ACK_LIMIT);
     tally.check(header);
@@ -173,20 +175,36 @@ final class KafkaAttempt implements Attempt {
             clock.instant());
     Checkpoint checkpoint = Records.checkpoint(manifest);
     List<ProducerRecord<byte[], byte[]>> records;
+    Link link;
     try {
+      byte[] toIncrements = codec.encode(topics.increments(), manifest);
+      byte[] toCheckpoints = codec.encode(topics.checkpoints(), checkpoint);
+      link =
+          new Link(
+              header.incrementId(),
+              Link.digest(toCheckpoints),
+              Link.digest(toIncrements),
+              header.parent().isEmpty());
       records =
           List.of(
-              new ProducerRecord<>(
-                  topics.increments(), key, codec.encode(topics.increments(), manifest)),
+              new ProducerRecord<>(topics.increments(), key, toIncrements),
               new ProducerRecord<>(
                   topics.chunks(), homePartition, key, codec.encode(topics.chunks(), manifest)),
-              transactions.checkpoint(codec.encode(topics.checkpoints(), checkpoint)));
+              transactions.checkpoint(toCheckpoints));
     } catch (RuntimeException e) {
       throw KafkaErrors.translate("commit of " + name(), e, remedyOfDenial);
     }
-    transactions.commit("commit of " + name(), records, reader, () -> inDoubt = true);
+    Optional<Place> read =
+        transactions.commit(
+            "commit of " + name(),
+            records,
+            reader,
+            () -> {
+              deciding.committing(link);
+              inDoubt = true;
+            });
     end();
-    return new Committed(manifest, checkpoint);
+    return new Committed(manifest, checkpoint, link, read);
   }
 
   @Override

@@ -2,11 +2,9 @@ package io.blkcast.exporter.publish;
 
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.exporter.publish.Publishers.Connection;
-import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.VolumeEvent;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -39,15 +37,15 @@ final class KafkaVolumePublisher implements VolumePublisher {
     this.codec = codec;
     this.clock = clock;
     this.key = volume.volume().getBytes(StandardCharsets.UTF_8);
-    this.transactions = new VolumeTransactions(settings, volume.volume());
+    this.transactions = new VolumeTransactions(settings, publishers.tail(), codec, volume.volume());
   }
 
   @Override
-  public Optional<Checkpoint> open() throws PublishException {
+  public Opened open(Known known) throws PublishException {
     endAttempt("reopened", "the exporter opened the volume again");
     Connection connection = publishers.connection(volume);
     publishers.registerSchemas();
-    return transactions.takeOver(reader(connection));
+    return transactions.takeOver(reader(connection), known);
   }
 
   @Override

@@ -9,6 +9,10 @@ public class PublishException extends Exception {
   public enum Code {
     /** Another exporter has taken over the volume: stop. */
     FENCED,
+    /**
+     * Someone else has written under the volume's key: what was published is not to be built on.
+     */
+    FOREIGN,
     /** Brokers unreachable, timeouts: give the attempt up and try again later. */
     RETRIABLE,
     /** A topic's or broker's settings would lose or refuse data: refuse to start. */

@@ -39,6 +39,7 @@ public final class Publishers implements AutoCloseable {
   private final MeterRegistry meters;
   private final Optional<SchemaRegistryClient> registry;
   private final RecordCodec codec;
+  private final TailReader tail;
   private @Nullable Connection connection;
   private final Set<String> warned = new HashSet<>();
   private volatile boolean topicsMade;
@@ -65,6 +66,7 @@ public final class Publishers implements AutoCloseable {
     this.clock = clock;
     this.registry = settings.schemaRegistry().map(SchemaRegistryClient::new);
     this.codec = registry.map(RecordCodec::registry).orElseGet(RecordCodec::singleObject);
+    this.tail = new TailReader(settings);
   }
 
   /**
@@ -88,6 +90,11 @@ public final class Publishers implements AutoCloseable {
   /** Encodes and decodes the records, in the framing that is configured. */
   public RecordCodec codec() {
     return codec;
+  }
+
+  /** Reads what came to a topic since a volume's last commit. */
+  TailReader tail() {
+    return tail;
   }
 
   /** Whether a schema registry is configured. */
@@ -225,6 +232,7 @@ public final class Publishers implements AutoCloseable {
       current = connection;
       connection = null;
     }
+    tail.close();
     if (current != null) {
       close(current);
     }

@@ -1,8 +1,14 @@
 package io.blkcast.exporter.publish;
 
+import io.blkcast.access.Role;
+import io.blkcast.codec.RecordCodec;
 import io.blkcast.exporter.publish.CheckpointReader.Last;
+import io.blkcast.exporter.publish.CheckpointReader.Manifests;
 import io.blkcast.exporter.publish.PublishException.Code;
-import io.blkcast.schema.Checkpoint;
+import io.blkcast.exporter.publish.TailReader.Tail;
+import io.blkcast.exporter.publish.VolumePublisher.Known;
+import io.blkcast.exporter.publish.VolumePublisher.Opened;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -11,11 +17,15 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.errors.InterruptException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The right to commit increments of one volume, and its exercise.
@@ -24,28 +34,44 @@ import org.jspecify.annotations.Nullable;
  * alone does not tell an exporter that was shut out from one whose transaction timed out while the
  * broker was away: both are "fenced". Therefore whoever takes a volume over first writes its
  * checkpoint again, unchanged, with a header that names the exporter (a tombstone where there is no
- * checkpoint yet). An exporter in doubt looks who is named: itself, and it may go on; another, and
- * it stops without shutting that one out.
+ * checkpoint yet). An exporter in doubt stops where there is a record in the topic that it did not
+ * write, and Kafka says that someone has {@linkplain TransactionalId committed by the transactional
+ * id} since. One of them alone proves nothing: anyone may write a record with any header, and
+ * topics are deleted and made anew. What is compared is offsets, never timestamps.
  *
  * <p>A producer whose transaction failed in any way is thrown away; the next {@link #takeOver}
- * makes Kafka finish what the old one left, and reads whether the commit took place. One call at a
- * time.
+ * makes Kafka finish what the old one left, and reads whether the commit took place.
+ *
+ * <p>Before each commit, what others wrote under the volume's key since the last one is looked for
+ * in both topics that decide what a consumer and the next exporter go by. One call at a time.
  */
 final class VolumeTransactions implements AutoCloseable {
 
+  private static final Logger LOG = LoggerFactory.getLogger(VolumeTransactions.class);
   private static final Duration AT_ONCE = Duration.ZERO;
 
   private final PublishSettings settings;
+  private final TailReader tail;
+  private final RecordCodec codec;
   private final String volume;
   private final byte[] key;
   private final String self = UUID.randomUUID().toString();
-  private boolean claimed;
+  private final TransactionalId id;
+  private final OwnRecords own = new OwnRecords();
+
+  /** How far the topics are known to hold nothing that is not accounted for. */
+  private @Nullable Place checkpoints;
+
+  private @Nullable Place increments;
   private @Nullable KafkaProducer<byte[], byte[]> producer;
 
-  VolumeTransactions(PublishSettings settings, String volume) {
+  VolumeTransactions(PublishSettings settings, TailReader tail, RecordCodec codec, String volume) {
     this.settings = settings;
+    this.tail = tail;
+    this.codec = codec;
     this.volume = volume;
     this.key = volume.getBytes(StandardCharsets.UTF_8);
+    this.id = new TransactionalId(Role.transactionalId(settings.topics(), volume));
   }
 
   /**
@@ -53,29 +79,49 @@ final class VolumeTransactions implements AutoCloseable {
    *
    * @throws PublishException {@code FENCED} where another has taken it over from us meanwhile
    */
-  Optional<Checkpoint> takeOver(CheckpointReader reader) throws PublishException {
+  Opened takeOver(CheckpointReader reader, Known known) throws PublishException {
     discard();
-    if (claimed && reader.readStable().isOwnedByAnother(self)) {
-      throw fenced(null);
-    }
     String what = "taking over volume " + volume;
     try {
+      Place since = known.anyway() ? null : checkpoints;
+      List<Foreign> others = since == null ? List.of() : reader.checkpoints(since, own, true);
+      if (!others.isEmpty() && id.isUsedByAnother(reader.admin())) {
+        throw fenced(others, null);
+      }
       KafkaProducer<byte[], byte[]> fresh =
           new KafkaProducer<>(ClientSettings.transactional(settings, volume));
       producer = fresh;
       fresh.initTransactions();
       // From here on nothing of an earlier producer can be committed any more: what is read is
       // final.
-      Last last = reader.readAll();
-      if (claimed && last.isOwnedByAnother(self)) {
-        throw fenced(null);
+      if (since != null && reader.checkpoints(since, own, false).size() > others.size()) {
+        throw new PublishException(
+            Code.RETRIABLE, what + ": someone else writes its checkpoint at the same time");
       }
+      if (!others.isEmpty()) {
+        LOG.warn(
+            "{}: the record at {} is not ours, but nobody else has committed by the volume's"
+                + " transactional id: taken over again",
+            volume,
+            others.get(0).where());
+      }
+      Last last = reader.last(known);
+      Optional<Manifests> manifests = reader.manifests(known, own);
       fresh.beginTransaction();
       Future<RecordMetadata> claim = fresh.send(checkpoint(last.value()));
-      claim.get();
+      RecordMetadata claimed = claim.get();
+      own.add(claimed);
       fresh.commitTransaction();
-      claimed = true;
-      return last.checkpoint();
+      own.forget();
+      own.add(claimed);
+      id.used(reader.admin());
+      checkpoints = last.end();
+      increments = manifests.map(Manifests::end).orElse(null);
+      return new Opened(
+          last.checkpoint(),
+          last.digest(),
+          last.problem(),
+          manifests.flatMap(Manifests::foreign).map(VolumeTransactions::notOurs));
     } catch (PublishException e) {
       discard();
       throw e;
@@ -101,18 +147,25 @@ final class VolumeTransactions implements AutoCloseable {
     return producer != null;
   }
 
+  /** Remembers what is decided. */
+  @FunctionalInterface
+  interface BeforeDeciding {
+    void run() throws IOException;
+  }
+
   /**
-   * Commits the records in one transaction.
+   * Commits the records in one transaction, unless someone else has written in between.
    *
    * @param reader tells, after a failure, whether we were shut out
    * @param deciding run right before the point from which the outcome of a failure is unknown
+   * @return how far the increments topic was read; empty where that is denied
    * @throws PublishException after which {@link #takeOver} must settle the outcome
    */
-  void commit(
+  Optional<Place> commit(
       String what,
       List<ProducerRecord<byte[], byte[]>> records,
       CheckpointReader reader,
-      Runnable deciding)
+      BeforeDeciding deciding)
       throws PublishException {
     KafkaProducer<byte[], byte[]> current = producer;
     if (current == null) {
@@ -125,25 +178,78 @@ final class VolumeTransactions implements AutoCloseable {
         sent.add(current.send(record));
       }
       for (Future<RecordMetadata> future : sent) {
-        future.get();
+        own.add(future.get());
       }
+      Place committedUpTo = passOver(reader.admin(), settings.topics().checkpoints(), checkpoints);
+      Place increasedUpTo = passOver(reader.admin(), settings.topics().increments(), increments);
       deciding.run();
       current.commitTransaction();
+      checkpoints = committedUpTo;
+      increments = increasedUpTo;
+      own.forget();
+    } catch (PublishException e) {
+      abort(current);
+      throw e;
+    } catch (IOException e) {
+      abort(current);
+      throw new PublishException(
+          Code.RETRIABLE, what + ": " + e.getMessage() + "; nothing was committed", e);
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
       discard();
       throw KafkaErrors.isFenced(e)
           ? shutOutOrTimedOut(what, reader, e)
           : KafkaErrors.translate(what, e, settings.remedyOfDenial());
     }
+    try {
+      id.used(reader.admin());
+    } catch (ExecutionException | InterruptedException | RuntimeException e) {
+      LOG.debug("{}: the state of its transactional id is not known: {}", volume, e.toString());
+    }
+    return Optional.ofNullable(increments);
+  }
+
+  /** Reads on from a place, which must hold nothing but what is ours. */
+  private @Nullable Place passOver(Admin admin, String topic, @Nullable Place from)
+      throws PublishException, ExecutionException, InterruptedException {
+    if (from == null) {
+      return null;
+    }
+    boolean catalogue = topic.equals(settings.topics().increments());
+    Tail since =
+        tail.read(
+            admin, topic, key, from, record -> own.contains(record) || catalogue && ends(record));
+    if (since.foreign().isEmpty()) {
+      return since.end();
+    }
+    if (!catalogue && id.isUsedByAnother(admin)) {
+      throw fenced(since.foreign(), null);
+    }
+    throw new PublishException(Code.FOREIGN, notOurs(since.foreign().get(0)));
+  }
+
+  private boolean ends(ConsumerRecord<byte[], byte[]> record) {
+    return record.value() != null && OwnRecords.endsAnAttempt(codec, record.value());
+  }
+
+  private static String notOurs(Foreign foreign) {
+    return "the record at "
+        + foreign.where()
+        + " has this volume's key and was not written by this exporter; find out who may write to"
+        + " that topic";
   }
 
   private PublishException shutOutOrTimedOut(
       String what, CheckpointReader reader, Throwable thrown) {
     try {
-      if (reader.readStable().isOwnedByAnother(self)) {
-        return fenced(thrown);
+      Place since = checkpoints;
+      List<Foreign> others = since == null ? List.of() : reader.checkpoints(since, own, true);
+      if (!others.isEmpty() && id.isUsedByAnother(reader.admin())) {
+        return fenced(others, thrown);
       }
-    } catch (PublishException unreachable) {
+    } catch (PublishException
+        | ExecutionException
+        | InterruptedException
+        | RuntimeException unreachable) {
       thrown.addSuppressed(unreachable);
     }
     return new PublishException(
@@ -152,14 +258,32 @@ final class VolumeTransactions implements AutoCloseable {
         thrown);
   }
 
-  private PublishException fenced(@Nullable Throwable cause) {
+  private PublishException fenced(List<Foreign> others, @Nullable Throwable cause) {
+    Foreign last = others.get(others.size() - 1);
     String message =
-        "another exporter has taken over volume "
+        "another exporter"
+            + last.owner().map(owner -> " (" + owner + ")").orElse("")
+            + " has taken over volume "
             + volume
-            + ": this one must stop; run only one exporter per volume";
+            + ", as the record at "
+            + last.where()
+            + " says: this one has stopped publishing it. Stop one of the two; to have this one go"
+            + " on, run 'blkcast resume "
+            + volume
+            + "'";
     return cause == null
         ? new PublishException(Code.FENCED, message)
         : new PublishException(Code.FENCED, message, cause);
+  }
+
+  /** Ends a transaction that will not be committed, so that it hides nothing from readers. */
+  private void abort(KafkaProducer<byte[], byte[]> current) {
+    try {
+      current.abortTransaction();
+    } catch (RuntimeException e) {
+      LOG.debug("{}: the transaction is left to time out: {}", volume, e.toString());
+    }
+    discard();
   }
 
   private void discard() {

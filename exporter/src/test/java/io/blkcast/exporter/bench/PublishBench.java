@@ -161,7 +161,7 @@ public final class PublishBench {
                 Clock.systemUTC(),
                 new SimpleMeterRegistry());
         VolumePublisher publisher = publishers.volume("bench")) {
-      publisher.open();
+      publisher.open(VolumePublisher.Known.NOTHING);
       long start = System.nanoTime();
       Attempt attempt = publisher.begin(header(bytes));
       attempt.extents(List.of(new BlockMetadata(0L, bytes)));
@@ -169,7 +169,7 @@ public final class PublishBench {
         int from = i % PAYLOADS * chunk;
         attempt.chunk((long) i * chunk, content.limit(from + chunk).position(from));
       }
-      attempt.commit();
+      attempt.commit(link -> {});
       nanos = System.nanoTime() - start;
     }
     try (Admin admin = Admin.create(client)) {

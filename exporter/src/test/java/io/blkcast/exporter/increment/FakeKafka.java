@@ -2,6 +2,7 @@ package io.blkcast.exporter.increment;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.blkcast.exporter.publish.Link;
 import io.blkcast.exporter.publish.PublishException;
 import io.blkcast.exporter.publish.PublishException.Code;
 import io.blkcast.exporter.publish.VolumePublisher;
@@ -9,7 +10,9 @@ import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
+import io.blkcast.schema.Source;
 import io.blkcast.schema.VolumeEvent;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -38,6 +41,14 @@ final class FakeKafka {
     final List<Increment> committed = new ArrayList<>();
     Optional<Checkpoint> checkpoint = Optional.empty();
     Object owner = new Object();
+    Optional<String> unreadable = Optional.empty();
+
+    /** Someone has written a checkpoint since the volume was opened. */
+    boolean foreign;
+
+    /** Someone has written a manifest since the last commit. */
+    boolean intruded;
+
     byte[] replica = new byte[0];
   }
 
@@ -53,6 +64,41 @@ final class FakeKafka {
 
   byte[] replica(String volume) {
     return log(volume).replica;
+  }
+
+  /** The checkpoint is another's, one that would make a DELTA lose what changed until now. */
+  void forge(String volume) {
+    Log log = log(volume);
+    Checkpoint last = log.checkpoint.orElseThrow();
+    Source later =
+        Source.newBuilder(last.getSource()).setEpoch(last.getSource().getEpoch() + 1).build();
+    log.checkpoint = Optional.of(Checkpoint.newBuilder(last).setSource(later).build());
+    log.foreign = true;
+  }
+
+  /** The checkpoint is what it was before some commits. */
+  void rollBack(String volume, Checkpoint checkpoint) {
+    log(volume).checkpoint = Optional.of(checkpoint);
+    log(volume).foreign = true;
+  }
+
+  Optional<Checkpoint> checkpoint(String volume) {
+    return log(volume).checkpoint;
+  }
+
+  /** The topic was deleted and made anew. */
+  void loseCheckpoint(String volume) {
+    log(volume).checkpoint = Optional.empty();
+  }
+
+  void garbage(String volume) {
+    log(volume).unreadable = Optional.of("the checkpoint is garbage");
+    log(volume).foreign = true;
+  }
+
+  /** Someone writes under the volume's key before the next commit. */
+  void intrude(String volume) {
+    log(volume).intruded = true;
   }
 
   VolumePublisher publisher(String volume) {
@@ -73,6 +119,8 @@ final class FakeKafka {
     private final String volume;
     private boolean claimed;
     private boolean open;
+    private boolean seen;
+    private Optional<Checkpoint> last = Optional.empty();
     private Sending under;
 
     Publisher(String volume) {
@@ -80,9 +128,10 @@ final class FakeKafka {
     }
 
     @Override
-    public Optional<Checkpoint> open() throws PublishException {
+    public Opened open(Known known) throws PublishException {
       simulation.mustBeInPool();
-      if (claimed && log(volume).owner != this) {
+      simulation.mayDie();
+      if (claimed && !known.anyway() && log(volume).owner != this) {
         throw new PublishException(Code.FENCED, "another has it");
       }
       if (faults.strike()) {
@@ -91,7 +140,16 @@ final class FakeKafka {
       claimed = true;
       open = true;
       log(volume).owner = this;
-      return log(volume).checkpoint;
+      log(volume).foreign = false;
+      seen = log(volume).intruded;
+      last = log(volume).checkpoint;
+      simulation.mayDie();
+      Optional<String> problem = log(volume).unreadable;
+      return new Opened(
+          problem.isPresent() ? Optional.empty() : last,
+          problem.isPresent() ? problem : last.map(Checkpoint::toString),
+          problem,
+          seen ? Optional.of("offset 7 of increments-0 is not ours") : Optional.empty());
     }
 
     @Override
@@ -99,7 +157,7 @@ final class FakeKafka {
       simulation.mustBeInPool();
       assertThat(open).as("opened, and again after a failure").isTrue();
       assertThat(under == null || under.ended).as("one attempt at a time").isTrue();
-      assertThat(header.parent()).isIn(Optional.empty(), log(volume).checkpoint);
+      assertThat(header.parent()).isIn(Optional.empty(), last);
       if (faults.strike()) {
         throw fault();
       }
@@ -190,7 +248,8 @@ final class FakeKafka {
     }
 
     @Override
-    public VolumePublisher.Committed commit() throws PublishException {
+    public VolumePublisher.Committed commit(VolumePublisher.Deciding deciding)
+        throws PublishException {
       simulation.mustBeInPool();
       assertThat(unacknowledged).as("all acknowledged before the commit").isZero();
       Log log = log(publisher.volume);
@@ -202,7 +261,11 @@ final class FakeKafka {
       if (fails && faults.oneOf(true, false)) {
         throw fault();
       }
-      VolumePublisher.Committed committed = apply(log);
+      if (log.foreign || (log.intruded && !publisher.seen)) {
+        throw new PublishException(Code.FOREIGN, "offset 7 of increments-0 is not ours");
+      }
+      VolumePublisher.Committed committed = apply(log, deciding);
+      simulation.mayDie();
       if (fails) {
         throw new PublishException(Code.RETRIABLE, "committed, but nobody knows");
       }
@@ -212,23 +275,9 @@ final class FakeKafka {
     }
 
     /** Invariants 1 and 2: what is committed makes the replica the very snapshot it names. */
-    private VolumePublisher.Committed apply(Log log) {
+    private VolumePublisher.Committed apply(Log log, VolumePublisher.Deciding deciding)
+        throws PublishException {
       UUID id = header.incrementId();
-      byte[] snapshot = source.contentOf(header.snapshotId(), publisher.volume);
-      if (header.kind() == IncrementKind.BASELINE) {
-        log.replica = new byte[snapshot.length];
-      }
-      long bytes = 0;
-      for (Map.Entry<Long, byte[]> chunk : chunks.entrySet()) {
-        byte[] content = chunk.getValue();
-        System.arraycopy(content, 0, log.replica, Math.toIntExact(chunk.getKey()), content.length);
-        bytes += content.length;
-      }
-      assertThat(Arrays.equals(log.replica, snapshot)).as("replica is the snapshot").isTrue();
-      assertThat(bytes).isEqualTo(header.changedBytes());
-      assertThat(extents.values().stream().mapToLong(Long::longValue).sum()).isEqualTo(bytes);
-      assertThat((long) extents.size()).isEqualTo(header.extentCount());
-      assertThat(log.committed.stream().map(i -> i.manifest().getIncrementId())).doesNotContain(id);
       IncrementCommitted manifest =
           IncrementCommitted.newBuilder()
               .setVolume(publisher.volume)
@@ -241,7 +290,7 @@ final class FakeKafka {
               .setConsistency(header.consistency())
               .setVolumeCapacityBytes(header.capacityBytes())
               .setBlockSizeBytes(header.blockSize())
-              .setChangedBytes(bytes)
+              .setChangedBytes(header.changedBytes())
               .setZeroBytes(0)
               .setPayloadBytes(0)
               .setExtentCount(extents.size())
@@ -266,9 +315,34 @@ final class FakeKafka {
               .setCommittedAt(simulation.now())
               .setSource(header.source())
               .build();
+      Link link = new Link(id, checkpoint.toString(), "", header.kind() == IncrementKind.BASELINE);
+      try {
+        deciding.committing(link);
+      } catch (IOException e) {
+        throw new PublishException(Code.RETRIABLE, "cannot be remembered", e);
+      }
+      simulation.mayDie();
+      byte[] snapshot = source.contentOf(header.snapshotId(), publisher.volume);
+      if (header.kind() == IncrementKind.BASELINE) {
+        log.replica = new byte[snapshot.length];
+      }
+      long bytes = 0;
+      for (Map.Entry<Long, byte[]> chunk : chunks.entrySet()) {
+        byte[] content = chunk.getValue();
+        System.arraycopy(content, 0, log.replica, Math.toIntExact(chunk.getKey()), content.length);
+        bytes += content.length;
+      }
+      assertThat(Arrays.equals(log.replica, snapshot)).as("replica is the snapshot").isTrue();
+      assertThat(bytes).isEqualTo(header.changedBytes());
+      assertThat(extents.values().stream().mapToLong(Long::longValue).sum()).isEqualTo(bytes);
+      assertThat((long) extents.size()).isEqualTo(header.extentCount());
+      assertThat(log.committed.stream().map(i -> i.manifest().getIncrementId())).doesNotContain(id);
       log.checkpoint = Optional.of(checkpoint);
+      log.unreadable = Optional.empty();
+      log.intruded = false;
+      publisher.last = log.checkpoint;
       log.committed.add(new Increment(manifest, chunks));
-      return new VolumePublisher.Committed(manifest, checkpoint);
+      return new VolumePublisher.Committed(manifest, checkpoint, link, Optional.empty());
     }
 
     @Override

@@ -39,6 +39,9 @@ final class FakeSource implements ChangeSource {
   private Consumer<SourceEvent> listener = event -> {};
   int openSnapshots;
 
+  /** What exporters on this machine have remembered of volumes, whatever happened to them. */
+  final Map<String, VolumeHistory> histories = new HashMap<>();
+
   /** Whether the devices have vanished. */
   boolean gone;
 

@@ -2,6 +2,7 @@ package io.blkcast.exporter.increment;
 
 import io.blkcast.exporter.publish.VolumePublisher.Attempt;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
+import io.blkcast.exporter.publish.VolumePublisher.Deciding;
 import io.blkcast.exporter.source.ChangeMap;
 import io.blkcast.exporter.source.Snapshot;
 import io.blkcast.exporter.source.Snapshot.Image;
@@ -306,7 +307,7 @@ public final class ModuleBench {
     }
 
     @Override
-    public Committed commit() {
+    public Committed commit(Deciding deciding) {
       throw new UnsupportedOperationException();
     }
 

@@ -95,7 +95,8 @@ final class SimulatedExporter {
               source,
               kafka.publisher(volume),
               group,
-              new KeptIntent(simulation, intents, volume)));
+              new KeptIntent(simulation, intents, volume),
+              new KeptHistory(simulation, source.histories, volume)));
     }
     source.listen(this::happened);
     machines.forEach(VolumeMachine::start);
@@ -116,6 +117,22 @@ final class SimulatedExporter {
     public void save(Intent intent) {
       simulation.mustBeInPool();
       all.put(volume, intent);
+    }
+  }
+
+  private record KeptHistory(Simulation simulation, Map<String, VolumeHistory> all, String volume)
+      implements VolumeHistory.Store {
+    @Override
+    public VolumeHistory current() {
+      return all.getOrDefault(volume, VolumeHistory.NONE);
+    }
+
+    @Override
+    public void save(VolumeHistory history) {
+      simulation.mustBeInPool();
+      simulation.mayDie();
+      all.put(volume, history);
+      simulation.mayDie();
     }
   }
 

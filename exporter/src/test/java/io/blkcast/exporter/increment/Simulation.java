@@ -32,6 +32,7 @@ final class Simulation {
   private final InstantSource clock = this::now;
   private Instant now = Instant.parse("2026-01-01T00:00:00Z");
   private long alarmNumber;
+  private double mortality;
   private boolean onLoop;
   private boolean inPool;
 
@@ -56,6 +57,23 @@ final class Simulation {
   /** Something that happens by itself some time, as an acknowledgement of Kafka. */
   void later(Runnable task) {
     background.add(task);
+  }
+
+  /** The process ends here and now. */
+  static final class Died extends Error {
+    private static final long serialVersionUID = 1L;
+  }
+
+  /** From now on the process dies with this probability wherever it {@linkplain #mayDie may}. */
+  void mortality(double now) {
+    mortality = now;
+  }
+
+  /** For fakes of what a crash must not confuse: before and after each step that stays. */
+  void mayDie() {
+    if (mortality > 0 && random.nextDouble() < mortality) {
+      throw new Died();
+    }
   }
 
   /** For fakes of what blocks. */

@@ -32,14 +32,22 @@ class VolumeMachinePropertyTest {
     for (int round = 0; round < 12; round++) {
       faults.probability(simulation.random.nextInt(4) * 0.03);
       for (String volume : volumes) {
+        tamper(simulation, source, kafka, volume);
         source.write(volume, simulation.random.nextInt(8));
         if (simulation.random.nextInt(10) == 0) {
           source.loseHistory(volume);
         }
         exporter.machine(volume).request(Trigger.CALL, simulation.random.nextInt(12) == 0);
       }
-      simulation.run(simulation.random.nextInt(400));
-      if (simulation.random.nextInt(6) == 0) {
+      simulation.mortality(simulation.random.nextInt(3) * 0.05);
+      boolean died = false;
+      try {
+        simulation.run(simulation.random.nextInt(400));
+      } catch (Simulation.Died end) {
+        died = true;
+      }
+      simulation.mortality(0);
+      if (died || simulation.random.nextInt(6) == 0) {
         simulation.crash();
         source.crash();
         exporter = exporter(simulation, source, kafka, volumes);
@@ -63,6 +71,24 @@ class VolumeMachinePropertyTest {
     assertThat(exporter.shared.budget().used()).as("nothing in flight").isZero();
     assertThat(exporter.shared.buffers().lent()).as("all buffers given back").isZero();
     assertThat(source.openSnapshots).as("no snapshot left").isZero();
+  }
+
+  /** What backups, administrators and strangers do: none of it may make a DELTA that is not one. */
+  private static void tamper(
+      Simulation simulation, FakeSource source, FakeKafka kafka, String volume) {
+    if (kafka.checkpoint(volume).isEmpty()) {
+      return;
+    }
+    switch (simulation.random.nextInt(40)) {
+      case 0 -> kafka.forge(volume);
+      case 1 -> kafka.loseCheckpoint(volume);
+      case 2 -> kafka.garbage(volume);
+      case 3 -> kafka.intrude(volume);
+      case 4 -> source.histories.remove(volume);
+      default -> {
+        // Mostly nobody does anything.
+      }
+    }
   }
 
   private static SimulatedExporter exporter(

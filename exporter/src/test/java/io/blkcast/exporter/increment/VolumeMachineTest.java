@@ -344,4 +344,131 @@ class VolumeMachineTest {
     assertThat(exporter.machine("a").ready().succeeded()).isTrue();
     done(exporter.increment("a"));
   }
+
+  private SimulatedExporter restarted() {
+    simulation.crash();
+    source.crash();
+    return exporter("a");
+  }
+
+  private void assertDoubted(SimulatedExporter exporter, String reason) {
+    Committed next = done(exporter.increment("a"));
+    assertThat(next.manifest().getKind()).isEqualTo(IncrementKind.BASELINE);
+    simulation.settle();
+    assertThat(kafka.events)
+        .filteredOn(event -> event.getType() == VolumeEventType.RESYNC_NEEDED)
+        .singleElement()
+        .satisfies(event -> assertThat(event.getMessage()).contains(reason));
+    assertThat(source.histories.get("a").doubt()).as("healed").isEmpty();
+    assertThat(done(exporter.increment("a")).manifest().getKind()).isEqualTo(IncrementKind.DELTA);
+  }
+
+  @Test
+  void a_checkpoint_that_was_forged_is_not_built_on() {
+    source.add("a", 8);
+    done(exporter("a").increment("a"));
+    source.write("a", 3);
+    kafka.forge("a");
+    assertDoubted(restarted(), "is not the one that this exporter committed last");
+  }
+
+  @Test
+  void an_older_checkpoint_of_ours_is_not_built_on() {
+    source.add("a", 8);
+    SimulatedExporter exporter = exporter("a");
+    Committed first = done(exporter.increment("a"));
+    done(exporter.increment("a"));
+    kafka.rollBack("a", first.checkpoint());
+    assertDoubted(restarted(), first.manifest().getIncrementId().toString());
+  }
+
+  @Test
+  void a_record_restored_from_yesterday_or_gone_is_a_doubt() {
+    source.add("a", 8);
+    SimulatedExporter exporter = exporter("a");
+    done(exporter.increment("a"));
+    VolumeHistory yesterday = source.histories.get("a");
+    done(exporter.increment("a"));
+    source.histories.put("a", yesterday);
+    assertDoubted(restarted(), "one of the two is older");
+    kafka.events.clear();
+    source.histories.remove("a");
+    assertDoubted(restarted(), "the state directory has no record");
+  }
+
+  @Test
+  void a_checkpoint_that_cannot_be_read_or_is_gone_is_a_doubt() {
+    source.add("a", 8);
+    done(exporter("a").increment("a"));
+    kafka.garbage("a");
+    assertDoubted(restarted(), "the checkpoint is garbage");
+    kafka.events.clear();
+    kafka.loseCheckpoint("a");
+    assertDoubted(restarted(), "Kafka has no checkpoint of this volume any more");
+  }
+
+  @Test
+  void a_record_of_another_before_the_commit_ends_the_attempt_and_leads_to_a_baseline() {
+    source.add("a", 8);
+    SimulatedExporter exporter = exporter("a");
+    done(exporter.increment("a"));
+    kafka.intrude("a");
+    Committed next = done(exporter.increment("a"));
+    assertThat(next.manifest().getKind()).isEqualTo(IncrementKind.BASELINE);
+    simulation.settle();
+    assertThat(kafka.events)
+        .filteredOn(event -> event.getSeverity() == io.blkcast.schema.Severity.ERROR)
+        .first()
+        .satisfies(event -> assertThat(event.getMessage()).contains("offset 7 of increments-0"));
+  }
+
+  @Test
+  void a_doubt_outlives_failed_attempts_and_restarts() {
+    source.add("a", 8);
+    done(exporter("a").increment("a"));
+    kafka.forge("a");
+    SimulatedExporter second = restarted();
+    simulation.runUntil(second.machine("a").ready()::isComplete);
+    assertThat(source.histories.get("a").doubt()).isPresent();
+    assertThat(second.machine("a").monitor().progress().lastError())
+        .get()
+        .satisfies(
+            error -> assertThat(error.message()).contains("the next increment is a BASELINE"));
+    faults.probability(0.9);
+    second.increment("a");
+    simulation.run(2000);
+    faults.probability(0);
+    assertThat(source.histories.get("a").doubt()).isPresent();
+    assertThat(done(restarted().increment("a")).manifest().getKind())
+        .isEqualTo(IncrementKind.BASELINE);
+  }
+
+  @Test
+  void lost_history_is_remembered_before_the_attempt_goes_on() {
+    source.add("a", 8);
+    SimulatedExporter exporter = exporter("a");
+    done(exporter.increment("a"));
+    source.loseHistory("a");
+    exporter.increment("a");
+    VolumeMonitor monitor = exporter.machine("a").monitor();
+    simulation.runUntil(() -> monitor.progress().state() == IncrementState.EXPORTING);
+    assertThat(source.histories.get("a").doubt()).isPresent();
+  }
+
+  @Test
+  void who_resumes_a_fenced_volume_takes_it_over() {
+    source.add("a", 8);
+    SimulatedExporter first = exporter("a");
+    done(first.increment("a"));
+    SimulatedExporter second = exporter("a");
+    simulation.runUntil(second.machine("a").ready()::isComplete);
+    Future<Committed> late = first.increment("a");
+    simulation.runUntil(late::isComplete);
+    assertThat(first.machine("a").monitor().progress().status()).isEqualTo(VolumeStatus.FENCED);
+    first.machine("a").resume();
+    done(first.increment("a"));
+    Future<Committed> other = second.increment("a");
+    simulation.runUntil(other::isComplete);
+    assertThat(second.machine("a").monitor().progress().status()).isEqualTo(VolumeStatus.FENCED);
+  }
 }

@@ -52,7 +52,7 @@ class AuthenticationIT {
       kafka.producer.put("delivery.timeout.ms", "6000");
       try (Publishers exporter = kafka.exporter(volume("a"));
           VolumePublisher publisher = exporter.volume("a")) {
-        assertThatThrownBy(publisher::open)
+        assertThatThrownBy(() -> PublishFixture.open(publisher))
             .isInstanceOfSatisfying(
                 PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.DENIED));
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
@@ -74,9 +74,9 @@ class AuthenticationIT {
   }
 
   private static boolean publishes(VolumePublisher publisher) throws PublishException {
-    publisher.open();
+    PublishFixture.open(publisher);
     Attempt attempt = publisher.begin(header(Optional.empty(), 4));
     send(attempt, 4, 1);
-    return attempt.commit().manifest().getExtentCount() == 4;
+    return attempt.commit(link -> {}).manifest().getExtentCount() == 4;
   }
 }

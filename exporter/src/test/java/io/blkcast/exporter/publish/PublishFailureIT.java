@@ -63,7 +63,7 @@ class PublishFailureIT {
   void aBrokerThatStopsInTheMiddleLeavesNothingCommittedAndIsRetriable() throws Exception {
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       Checkpoint base = commit(publisher, Optional.empty());
       Attempt attempt = publisher.begin(header(Optional.of(base), 8));
       send(attempt, 4, 1);
@@ -74,12 +74,12 @@ class PublishFailureIT {
           .cause()
           .isInstanceOfSatisfying(
               PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.RETRIABLE));
-      assertFails(Code.RETRIABLE, attempt::commit);
+      assertFails(Code.RETRIABLE, () -> attempt.commit(link -> {}));
       attempt.abort("kafka", "broker stopped");
-      assertFails(Code.RETRIABLE, publisher::open);
+      assertFails(Code.RETRIABLE, () -> PublishFixture.open(publisher));
 
       broker.start();
-      assertThat(publisher.open()).contains(base);
+      assertThat(PublishFixture.open(publisher)).contains(base);
       Checkpoint next = commit(publisher, Optional.of(base));
       assertThat(kafka.read(kafka.names.increments(), true, IncrementCommitted.class))
           .extracting(IncrementCommitted::getIncrementId)
@@ -91,15 +91,15 @@ class PublishFailureIT {
   void aBrokerThatStopsBeforeTheCommitLeavesNothingCommitted() throws Exception {
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       Attempt attempt = publisher.begin(header(Optional.empty(), 4));
       send(attempt, 3, 1);
       attempt.extents(List.of(new BlockMetadata(1L << 20, (long) BLOCK)));
       attempt.zero(1L << 20, BLOCK).toCompletableFuture().get();
       broker.stop();
-      assertFails(Code.RETRIABLE, attempt::commit);
+      assertFails(Code.RETRIABLE, () -> attempt.commit(link -> {}));
       broker.start();
-      assertThat(publisher.open()).isEmpty();
+      assertThat(PublishFixture.open(publisher)).isEmpty();
       assertThat(kafka.read(kafka.names.increments(), true, IncrementCommitted.class)).isEmpty();
     }
   }
@@ -110,11 +110,11 @@ class PublishFailureIT {
     kafka.producer.put("max.block.ms", "60000");
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       Attempt attempt = publisher.begin(header(Optional.empty(), 8));
       send(attempt, 8, 1);
       broker.restart();
-      IncrementCommitted manifest = attempt.commit().manifest();
+      IncrementCommitted manifest = attempt.commit(link -> {}).manifest();
       assertThat(manifest.getChunkRanges().get(0).getRecordCount()).isEqualTo(8);
       assertThat(kafka.read(kafka.names.increments(), true, IncrementCommitted.class))
           .containsExactly(manifest);
@@ -125,15 +125,15 @@ class PublishFailureIT {
   void aCommitWhoseAnswerIsLostIsFoundWhenOpenedAgain() throws Exception {
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       Attempt attempt = publisher.begin(header(Optional.empty(), 4));
       send(attempt, 4, 1);
       proxy.onEndTxn(KafkaProxy.EndTxn.LOSE_ANSWER);
-      assertFails(Code.RETRIABLE, attempt::commit);
+      assertFails(Code.RETRIABLE, () -> attempt.commit(link -> {}));
       attempt.abort("kafka", "must not say aborted of what may be committed");
       proxy.onEndTxn(KafkaProxy.EndTxn.PASS);
 
-      assertThat(publisher.open()).isPresent();
+      assertThat(PublishFixture.open(publisher)).isPresent();
       assertThat(kafka.read(kafka.names.increments(), true))
           .singleElement()
           .extracting(record -> record.value())
@@ -147,7 +147,7 @@ class PublishFailureIT {
     CompletableFuture<Void> later = new CompletableFuture<>();
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       Checkpoint base = commit(publisher, Optional.empty());
       Attempt attempt = publisher.begin(header(Optional.of(base), 4));
       send(attempt, 4, 1);
@@ -155,13 +155,13 @@ class PublishFailureIT {
       // The transaction times out after 2 s; from then on its end is fenced off.
       later.completeOnTimeout(null, 5, TimeUnit.SECONDS);
       later.thenRun(() -> proxy.onEndTxn(KafkaProxy.EndTxn.PASS));
-      assertThatThrownBy(attempt::commit)
+      assertThatThrownBy(() -> attempt.commit(link -> {}))
           .isInstanceOfSatisfying(
               PublishException.class,
               e -> assertThat(e.code()).as("%s", e.getCause()).isEqualTo(Code.RETRIABLE))
           .hasMessageContaining("timed out or another exporter");
       attempt.abort("kafka", "timed out");
-      assertThat(publisher.open()).contains(base);
+      assertThat(PublishFixture.open(publisher)).contains(base);
       commit(publisher, Optional.of(base));
       assertThat(kafka.read(kafka.names.increments(), true, IncrementCommitted.class)).hasSize(2);
     }
@@ -174,12 +174,12 @@ class PublishFailureIT {
         VolumePublisher hangs = one.volume("hangs");
         Publishers two = kafka.exporter(volume("a"));
         VolumePublisher publisher = two.volume("a")) {
-      hangs.open();
-      publisher.open();
+      PublishFixture.open(hangs);
+      PublishFixture.open(publisher);
       Attempt attempt = hangs.begin(header(Optional.empty(), 1));
       send(attempt, 1, 1);
       proxy.onEndTxn(KafkaProxy.EndTxn.LOSE_REQUEST);
-      assertFails(Code.RETRIABLE, attempt::commit);
+      assertFails(Code.RETRIABLE, () -> attempt.commit(link -> {}));
       proxy.onEndTxn(KafkaProxy.EndTxn.PASS);
       Checkpoint behind = commit(publisher, Optional.empty());
       assertThat(kafka.read(kafka.names.checkpoints(), true, Checkpoint.class))
@@ -187,7 +187,7 @@ class PublishFailureIT {
           .isEmpty();
       try (Publishers three = kafka.exporter(volume("a"));
           VolumePublisher next = three.volume("a")) {
-        assertThat(next.open()).contains(behind);
+        assertThat(PublishFixture.open(next)).contains(behind);
       }
     }
   }
@@ -197,9 +197,9 @@ class PublishFailureIT {
     broker.stop();
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      assertFails(Code.RETRIABLE, publisher::open);
+      assertFails(Code.RETRIABLE, () -> PublishFixture.open(publisher));
       broker.start();
-      assertThat(publisher.open()).isEmpty();
+      assertThat(PublishFixture.open(publisher)).isEmpty();
       try (BrokerWatch watch = exporter.watch()) {
         watch.check(seen -> assertThat(seen.clock()).isEmpty());
       }
@@ -210,7 +210,7 @@ class PublishFailureIT {
       throws Exception {
     Attempt attempt = publisher.begin(header(parent, 2));
     send(attempt, 2, 9);
-    return attempt.commit().checkpoint();
+    return attempt.commit(link -> {}).checkpoint();
   }
 
   private static ByteBuffer content() {

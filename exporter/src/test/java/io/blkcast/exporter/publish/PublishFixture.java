@@ -75,6 +75,11 @@ final class PublishFixture {
         new SimpleMeterRegistry());
   }
 
+  /** Opens a volume as an exporter that remembers nothing. */
+  static Optional<Checkpoint> open(VolumePublisher publisher) throws PublishException {
+    return publisher.open(VolumePublisher.Known.NOTHING).checkpoint();
+  }
+
   static VolumeSettings volume(String name) {
     return new VolumeSettings(name, 4 * BLOCK, false, 1);
   }

@@ -66,12 +66,12 @@ class PublishIT {
     PublishFixture kafka = new PublishFixture(broker);
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      assertThat(publisher.open()).isEmpty();
+      assertThat(PublishFixture.open(publisher)).isEmpty();
       Header header = header(Optional.empty(), 8);
       Attempt attempt = publisher.begin(header);
       send(attempt, 8, 1);
       assertThat(kafka.read(kafka.names.increments(), true)).isEmpty();
-      Committed committed = attempt.commit();
+      Committed committed = attempt.commit(link -> {});
 
       IncrementCommitted manifest = committed.manifest();
       assertThat(kafka.read(kafka.names.increments(), true))
@@ -100,7 +100,7 @@ class PublishIT {
     PublishFixture kafka = new PublishFixture(broker);
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       Checkpoint parent = commit(publisher, Optional.empty(), 2).checkpoint();
       IncrementCommitted manifest = commit(publisher, Optional.of(parent), 0).manifest();
       assertThat(manifest.getChainLength()).isEqualTo(2);
@@ -119,12 +119,13 @@ class PublishIT {
     try (Publishers exporter = kafka.exporter(volume("a"))) {
       Header header = header(Optional.empty(), 4);
       try (VolumePublisher publisher = exporter.volume("a")) {
-        publisher.open();
+        PublishFixture.open(publisher);
         Attempt attempt = publisher.begin(header);
         send(attempt, 4, 1);
         attempt.abort("snapshot-corrupted", "no space");
         attempt.abort("again", "counts for nothing");
-        assertThatThrownBy(attempt::commit).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> attempt.commit(link -> {}))
+            .isInstanceOf(IllegalStateException.class);
       }
       exporter.close();
       assertThat(kafka.read(kafka.names.increments(), true, IncrementCommitted.class)).isEmpty();
@@ -139,7 +140,7 @@ class PublishIT {
     }
     try (Publishers next = kafka.exporter(volume("a"));
         VolumePublisher publisher = next.volume("a")) {
-      assertThat(publisher.open()).isEmpty();
+      assertThat(PublishFixture.open(publisher)).isEmpty();
     }
   }
 
@@ -148,7 +149,7 @@ class PublishIT {
     PublishFixture kafka = new PublishFixture(broker);
     try (Publishers exporter = kafka.exporter(volume("a"))) {
       VolumePublisher publisher = exporter.volume("a");
-      publisher.open();
+      PublishFixture.open(publisher);
       send(publisher.begin(header(Optional.empty(), 4)), 4, 1);
       publisher.close();
     }
@@ -160,10 +161,10 @@ class PublishIT {
     PublishFixture kafka = new PublishFixture(broker);
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       Attempt attempt = publisher.begin(header(Optional.empty(), 4));
       send(attempt, 3, 1);
-      assertThatThrownBy(attempt::commit)
+      assertThatThrownBy(() -> attempt.commit(link -> {}))
           .isInstanceOfSatisfying(
               PublishException.class,
               e -> assertThat(e.code()).isEqualTo(PublishException.Code.FATAL))
@@ -181,12 +182,12 @@ class PublishIT {
         VolumePublisher first = older.volume("a");
         Publishers newer = kafka.exporter(volume("a"));
         VolumePublisher second = newer.volume("a")) {
-      first.open();
+      PublishFixture.open(first);
       Checkpoint base = commit(first, Optional.empty(), 2).checkpoint();
       Attempt zombie = first.begin(header(Optional.of(base), 4));
       send(zombie, 2, 7);
 
-      assertThat(second.open()).contains(base);
+      assertThat(PublishFixture.open(second)).contains(base);
       Attempt attempt = second.begin(header(Optional.of(base), 4));
       // The zombie goes on sending into the same partition, in between the other's records.
       zombie.extents(List.of(block(4), block(6)));
@@ -197,8 +198,8 @@ class PublishIT {
           zombie.chunk(2L * i * BLOCK, filled(77));
         }
       }
-      assertFenced(zombie::commit);
-      IncrementCommitted manifest = attempt.commit().manifest();
+      assertFenced(() -> zombie.commit(link -> {}));
+      IncrementCommitted manifest = attempt.commit(link -> {}).manifest();
 
       assertThat(kafka.read(kafka.names.increments(), true, IncrementCommitted.class))
           .extracting(IncrementCommitted::getIncrementId)
@@ -208,8 +209,8 @@ class PublishIT {
           .containsExactly((byte) 1, (byte) 2, (byte) 3, (byte) 4);
 
       // Opening again shuts nobody out.
-      assertFenced(first::open);
-      commit(second, second.open(), 1);
+      assertFenced(() -> PublishFixture.open(first));
+      commit(second, PublishFixture.open(second), 1);
     }
   }
 
@@ -219,16 +220,16 @@ class PublishIT {
     Checkpoint last;
     Publishers killed = kafka.exporter(volume("a"), volume("b"));
     VolumePublisher publisher = killed.volume("a");
-    publisher.open();
+    PublishFixture.open(publisher);
     Checkpoint base = commit(publisher, Optional.empty(), 2).checkpoint();
     last = commit(publisher, Optional.of(base), 1).checkpoint();
     send(publisher.begin(header(Optional.of(last), 4)), 2, 5);
     VolumePublisher other = killed.volume("b");
-    other.open();
+    PublishFixture.open(other);
     commit(other, Optional.empty(), 1);
     try (Publishers next = kafka.exporter(volume("a"));
         VolumePublisher resumed = next.volume("a")) {
-      assertThat(resumed.open()).contains(last);
+      assertThat(PublishFixture.open(resumed)).contains(last);
       assertThat(commit(resumed, Optional.of(last), 3).manifest().getChainLength()).isEqualTo(3);
     } finally {
       killed.close();
@@ -241,8 +242,8 @@ class PublishIT {
     try (Publishers exporter = kafka.exporter(volume("a"), volume("b"));
         VolumePublisher a = exporter.volume("a");
         VolumePublisher b = exporter.volume("b")) {
-      a.open();
-      b.open();
+      PublishFixture.open(a);
+      PublishFixture.open(b);
       Attempt one = a.begin(header(Optional.empty(), 20));
       Attempt two = b.begin(header(Optional.empty(), 20));
       for (int i = 0; i < 20; i++) {
@@ -252,7 +253,7 @@ class PublishIT {
         two.chunk(2L * i * BLOCK, filled(i + 101));
       }
       for (IncrementCommitted manifest :
-          List.of(one.commit().manifest(), two.commit().manifest())) {
+          List.of(one.commit(link -> {}).manifest(), two.commit(link -> {}).manifest())) {
         assertThat(manifest.getExtentRanges()).hasSize(1);
         assertThat(manifest.getExtentRanges().get(0).getRecordCount()).isEqualTo(20);
         long batches =
@@ -275,7 +276,7 @@ class PublishIT {
     VolumeSettings striped = new VolumeSettings("a", BLOCK, false, 3);
     try (Publishers exporter = kafka.exporter(striped);
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       IncrementCommitted manifest = commit(publisher, Optional.empty(), 10).manifest();
       assertThat(manifest.getChunkRanges())
           .extracting(PartitionRange::getRecordCount)
@@ -290,7 +291,7 @@ class PublishIT {
     VolumeSettings settings = new VolumeSettings("a", BLOCK, true, 1);
     try (Publishers exporter = kafka.exporter(settings);
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       Attempt attempt = publisher.begin(header(Optional.empty(), 3));
       byte[] random = new byte[BLOCK];
       new Random(3).nextBytes(random);
@@ -304,7 +305,7 @@ class PublishIT {
       int small = attempt.chunk(2L * BLOCK, ByteBuffer.wrap(text)).toCompletableFuture().get();
       ByteBuffer direct = ByteBuffer.allocateDirect(BLOCK).put(text).flip();
       int again = attempt.chunk(4L * BLOCK, direct).toCompletableFuture().get();
-      IncrementCommitted manifest = attempt.commit().manifest();
+      IncrementCommitted manifest = attempt.commit(link -> {}).manifest();
 
       assertThat(raw).isEqualTo(BLOCK);
       assertThat(small).isEqualTo(again).isLessThan(BLOCK / 10);
@@ -322,7 +323,7 @@ class PublishIT {
     PublishFixture kafka = new PublishFixture(broker);
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      publisher.open();
+      PublishFixture.open(publisher);
       Attempt attempt = publisher.begin(header(Optional.empty(), 16_384));
       List<BlockMetadata> extents = new ArrayList<>();
       for (int i = 0; i < 16_384; i++) {
@@ -330,7 +331,7 @@ class PublishIT {
       }
       attempt.extents(extents);
       attempt.zero(0, 1L << 30);
-      IncrementCommitted manifest = attempt.commit().manifest();
+      IncrementCommitted manifest = attempt.commit(link -> {}).manifest();
       assertThat(manifest.getZeroBytes()).isEqualTo(1L << 30);
       assertThat(chunksOf(kafka, manifest)).singleElement().matches(ChunkContent::isZero);
       assertDigestMatches(chunksOf(kafka, manifest), manifest);
@@ -362,7 +363,7 @@ class PublishIT {
       VolumePublisher publisher, Optional<Checkpoint> parent, int extents) throws Exception {
     Attempt attempt = publisher.begin(header(parent, extents));
     send(attempt, extents, extents);
-    return attempt.commit();
+    return attempt.commit(link -> {});
   }
 
   private static BlockMetadata block(long index) {

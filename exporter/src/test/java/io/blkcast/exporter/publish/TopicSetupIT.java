@@ -71,7 +71,7 @@ class TopicSetupIT {
     make(names.events(), 1, Map.of("min.insync.replicas", "2"));
     try (Publishers exporter = kafka.exporter(volume("a"));
         VolumePublisher publisher = exporter.volume("a")) {
-      assertThatThrownBy(publisher::open)
+      assertThatThrownBy(() -> PublishFixture.open(publisher))
           .isInstanceOfSatisfying(
               PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
           .hasMessageContaining(
@@ -145,7 +145,7 @@ class TopicSetupIT {
   private void assertRefused(VolumeSettings volume, String message) {
     try (Publishers exporter = kafka.exporter(volume);
         VolumePublisher publisher = exporter.volume("a")) {
-      assertThatThrownBy(publisher::open)
+      assertThatThrownBy(() -> PublishFixture.open(publisher))
           .isInstanceOfSatisfying(
               PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
           .hasMessageContaining(message);
