@@ -163,8 +163,6 @@ final class ConfigReader {
             ? section.required("path", Path::of, MISSING, "/var/lib/blkcast/" + name + ".img")
             : section.required("device", Path::of, MISSING, "/dev/disk/by-id/" + name);
     Optional<Long> size = section.value("size", bytes(MIB, 1L << 50));
-    size.filter(bytes -> bytes % 4096 != 0)
-        .ifPresent(bytes -> section.fault("size", "must be a multiple of 4096 bytes"));
     int block =
         section.value("blockSize", bytes(4 * KIB, 64 * MIB)).map(Math::toIntExact).orElse(65536);
     if (Integer.bitCount(block) != 1) {

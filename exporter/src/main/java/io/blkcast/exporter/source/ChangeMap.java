@@ -3,6 +3,7 @@ package io.blkcast.exporter.source;
 import io.blkcast.exporter.source.TrackingInfo.Position;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Optional;
 
 /**
  * The change map of a volume as of a take: one byte per tracking block, the changes number under
@@ -21,6 +22,15 @@ public final class ChangeMap {
   private final TrackingInfo info;
   private final long mapEpoch;
   private final long oldestBase;
+  private final Lineage lineage;
+
+  /**
+   * A map of a source that saves no state: {@link #ChangeMap(ByteBuffer, TrackingInfo, long, long,
+   * Lineage)}.
+   */
+  public ChangeMap(ByteBuffer map, TrackingInfo info, long mapEpoch, long oldestBase) {
+    this(map, info, mapEpoch, oldestBase, Lineage.NONE);
+  }
 
   /**
    * @param map one byte per tracking block, position 0 to limit; not copied, not written any more
@@ -28,8 +38,10 @@ public final class ChangeMap {
    * @param mapEpoch with epochs: a block of value v &gt; 0 was last written in epoch mapEpoch + v;
    *     without: 0
    * @param oldestBase with epochs: oldest epoch that still can be a base; without: 0
+   * @param lineage of the saved state, which a base must come from
    */
-  public ChangeMap(ByteBuffer map, TrackingInfo info, long mapEpoch, long oldestBase) {
+  public ChangeMap(
+      ByteBuffer map, TrackingInfo info, long mapEpoch, long oldestBase, Lineage lineage) {
     if (map.position() != 0 || map.limit() != info.blockCount()) {
       throw new IllegalArgumentException(
           "map of " + map.remaining() + " bytes for " + info.blockCount() + " blocks");
@@ -38,6 +50,7 @@ public final class ChangeMap {
     this.info = info;
     this.mapEpoch = mapEpoch;
     this.oldestBase = oldestBase;
+    this.lineage = lineage;
   }
 
   /** The volume as of the take. */
@@ -63,6 +76,10 @@ public final class ChangeMap {
       }
       if (epoch > now.epoch().getAsLong()) {
         return new Lost("base epoch " + epoch + " is newer than " + now.epoch().getAsLong());
+      }
+      Optional<String> denied = lineage.denies(base, now.epoch().getAsLong());
+      if (denied.isPresent()) {
+        return new Lost(denied.get());
       }
       return new Changes(Math.min(255, epoch - mapEpoch));
     }

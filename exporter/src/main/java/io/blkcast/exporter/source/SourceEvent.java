@@ -25,7 +25,10 @@ public sealed interface SourceEvent {
   /** The volume has another size; its history is lost at the next take. */
   record Resized(String volume, Instant at, long oldBytes, long newBytes) implements SourceEvent {}
 
-  /** Changes could not be kept any more: the volume is not tracked, and its history is lost. */
+  /**
+   * History is lost: changes could not be kept any more, or something else may have changed the
+   * volume. The next increment is a BASELINE.
+   */
   record HistoryLost(String volume, Instant at, String cause) implements SourceEvent {}
 
   /** The device is gone. */

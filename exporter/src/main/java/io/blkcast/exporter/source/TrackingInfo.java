@@ -7,7 +7,7 @@ import java.util.UUID;
 /**
  * State of a volume's change tracking as of a take.
  *
- * @param capacityBytes size of the volume, a multiple of 512
+ * @param capacityBytes size of the volume; a tracked disk's may be any
  * @param blockSize bytes of a tracking block, a power of two
  * @param position where on the time axis of changes that take stands
  */
@@ -25,7 +25,8 @@ public record TrackingInfo(long capacityBytes, int blockSize, Position position)
    * @param generation new one: older changes numbers mean nothing
    * @param changesNumber number that the take closed, 1..255; 0 before the first
    * @param epoch takes since tracking began, where the source has epochs
-   * @param incarnation of the saved state: new at every open; empty where the source saves none
+   * @param incarnation that the saved state had at that take, new at every open; empty where the
+   *     source saves none, and before the first take
    */
   public record Position(
       UUID trackingId,

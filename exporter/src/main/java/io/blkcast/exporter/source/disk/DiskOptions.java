@@ -7,8 +7,8 @@ import java.nio.file.Path;
  *
  * @param volume the volume's name
  * @param image raw image; made sparse where missing
- * @param capacityBytes size of the volume, a multiple of 512; an image of another size is grown,
- *     never shrunk. 0 takes the size of the image that is there
+ * @param capacityBytes size of the volume in bytes, any; an image of another size is grown, never
+ *     shrunk. 0 takes the size of the image that is there
  * @param state file that keeps the change map over restarts
  * @param minBlockSize smallest tracking block in bytes, a power of two, 4 KiB to 64 MiB; the block
  *     is this or the next power of two for which there are at most 2097152 blocks
@@ -35,9 +35,8 @@ public record DiskOptions(
     long changedThreshold) {
 
   public DiskOptions {
-    if (capacityBytes < 0 || capacityBytes % 512 != 0) {
-      throw new IllegalArgumentException(
-          volume + ": capacity " + capacityBytes + " is not a multiple of 512");
+    if (capacityBytes < 0) {
+      throw new IllegalArgumentException(volume + ": capacity " + capacityBytes + " is negative");
     }
     requirePowerOfTwo(volume, "tracking block", minBlockSize, 4 << 10, 64 << 20);
     requirePowerOfTwo(volume, "copy unit", copyUnit, 4 << 10, 64 << 10);

@@ -123,8 +123,7 @@ final class HeldImage implements Snapshot.Image {
     try {
       checkRange(from, 0);
       check();
-      long data = from >= capacity ? -1 : source.nextData(from);
-      long next = data < 0 ? capacity : Math.min(data, capacity);
+      long next = source.nextData(from, capacity);
       long kept = old.firstStored(from, next);
       if (kept < next) {
         long end = Math.min((kept / OldData.REGION + 1) * OldData.REGION, capacity);
@@ -188,7 +187,8 @@ final class HeldImage implements Snapshot.Image {
     }
   }
 
-  private void corrupt(String cause) {
+  /** The image is no more what it was. */
+  void corrupt(String cause) {
     synchronized (this) {
       if (corruption != null) {
         return;

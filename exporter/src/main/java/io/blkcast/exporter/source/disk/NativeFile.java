@@ -99,6 +99,34 @@ final class NativeFile {
     }
   }
 
+  /** The file as it is now. */
+  ImageMark mark() throws IOException {
+    return Statx.of(fd);
+  }
+
+  /** Cuts the file, or grows it by a hole. */
+  void resize(long bytes) throws IOException {
+    while (true) {
+      try {
+        ftruncate(fd, bytes);
+        return;
+      } catch (LastErrorException e) {
+        if (e.getErrorCode() != EINTR) {
+          throw new IOException("ftruncate: " + e.getMessage(), e);
+        }
+      }
+    }
+  }
+
+  /** A path to this very file, whatever its name is by now. */
+  Path path() {
+    return pathOf(fd);
+  }
+
+  static Path pathOf(int descriptor) {
+    return Path.of("/proc/self/fd", Integer.toString(descriptor));
+  }
+
   void close() {
     try {
       close(fd);
@@ -151,6 +179,8 @@ final class NativeFile {
   private static native int close(int fd) throws LastErrorException;
 
   private static native long lseek(int fd, long offset, int whence) throws LastErrorException;
+
+  private static native int ftruncate(int fd, long length) throws LastErrorException;
 
   private static native int flock(int fd, int operation) throws LastErrorException;
 

@@ -31,6 +31,7 @@ final class SparseFile implements AutoCloseable {
   private final AtomicLong holes = new AtomicLong();
   private volatile FileChannel channel;
   private volatile boolean closed;
+  private volatile Runnable whenCut = () -> {};
 
   /** Looking for a hole walks over all data before it, on tmpfs page by page. */
   private volatile DataRun known = new DataRun(0, 0, 0);
@@ -76,11 +77,30 @@ final class SparseFile implements AutoCloseable {
 
   private static SparseFile with(Path path, FileChannel channel) throws IOException {
     try {
-      return new SparseFile(path, channel, NativeFile.open(path));
+      SparseFile file = new SparseFile(path, channel, NativeFile.open(path));
+      try {
+        // Both descriptors must be of one file, even where its name passed to another in between.
+        channel.close();
+        file.channel = FileChannel.open(file.samePath(), READ_WRITE);
+      } catch (IOException e) {
+        file.close();
+        throw e;
+      }
+      return file;
     } catch (IOException e) {
       channel.close();
       throw e;
     }
+  }
+
+  /** Sets what is called when a read meets the end of the file; for one that has a known size. */
+  void whenCut(Runnable action) {
+    whenCut = action;
+  }
+
+  /** What the filesystem says of the file that is open. */
+  ImageMark mark() throws IOException {
+    return linux.isPresent() ? linux.get().mark() : Statx.at(path);
   }
 
   /**
@@ -93,13 +113,19 @@ final class SparseFile implements AutoCloseable {
   }
 
   long size() throws IOException {
-    return channel.size();
+    return mark().size();
   }
 
   /** Grows the file by a hole, or cuts it. */
   void resize(long bytes) throws IOException {
-    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
-      file.setLength(bytes);
+    try {
+      if (linux.isPresent()) {
+        linux.get().resize(bytes);
+      } else {
+        try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+          file.setLength(bytes);
+        }
+      }
     } finally {
       holes.incrementAndGet();
     }
@@ -115,6 +141,7 @@ final class SparseFile implements AutoCloseable {
           while (dst.hasRemaining()) {
             int read = file.read(dst, at);
             if (read < 0) {
+              whenCut.run();
               throw new EOFException(path + " ends before byte " + (at + dst.remaining()));
             }
             at += read;
@@ -146,6 +173,18 @@ final class SparseFile implements AutoCloseable {
    */
   long nextData(long from) throws IOException {
     return linux.isEmpty() || known.isAt(from, holes.get()) ? from : linux.get().nextData(from);
+  }
+
+  /**
+   * First byte from {@code from} on, before {@code end}, that may be anything but zero, or that the
+   * file does not have: reading it fails, as it must. {@code end} where there is none.
+   */
+  long nextData(long from, long end) throws IOException {
+    long data = nextData(from);
+    if (data >= 0) {
+      return Math.min(data, end);
+    }
+    return Math.min(Math.max(from, size()), end);
   }
 
   /** First byte after {@code from} that is in a hole, or the file's end; or a byte before that. */
@@ -228,7 +267,12 @@ final class SparseFile implements AutoCloseable {
       throw new IOException(path + " is closed", e);
     }
     if (channel == used) {
-      channel = FileChannel.open(path, READ_WRITE);
+      channel = FileChannel.open(samePath(), READ_WRITE);
     }
+  }
+
+  /** A path to the file that is open, where possible: another may have its name by now. */
+  private Path samePath() {
+    return linux.map(NativeFile::path).filter(Files::exists).orElse(path);
   }
 }

@@ -15,9 +15,9 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -34,6 +34,10 @@ import org.slf4j.LoggerFactory;
  * writes; of several disks, all gates before any map is switched. Where a write hangs, the take
  * fails and the gates are opened. Reads pass nothing.
  *
+ * <p>That nothing else writes to the image is not believed but watched ({@link ImageWatch}): at the
+ * open, each take and the end, and every second in between. What own writes do not explain begins a
+ * new history.
+ *
  * <p>Whatever fails in tracking or in a snapshot is told by events and fails no write.
  */
 public final class TrackedDisk implements BlockStore, AutoCloseable {
@@ -49,6 +53,12 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   /** Most that writes are held back for those under way; guests give up on a disk after 30 s. */
   static final Duration HOLD_LIMIT = Duration.ofSeconds(10);
 
+  /** How often an image is looked at. */
+  private static final Duration BEAT = Duration.ofSeconds(1);
+
+  /** Most that writes are held back by such a look. */
+  private static final Duration LOOK_HOLD_LIMIT = Duration.ofMillis(100);
+
   private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
 
   private final DiskOptions options;
@@ -56,6 +66,8 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   private final Clock clock;
   private final UUID session;
   private final SparseFile image;
+  private final ImageWatch watch;
+  private final Heartbeat heartbeat;
   private final WriteGate gate = new WriteGate();
   private final AtomicBoolean inSnapshot = new AtomicBoolean();
   private final AtomicBoolean thresholdTold = new AtomicBoolean();
@@ -69,12 +81,20 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   private @Nullable Consumer<SourceEvent> listener;
   private boolean closed;
 
-  private TrackedDisk(DiskOptions options, Clock clock, UUID session, SparseFile image) {
+  private TrackedDisk(
+      DiskOptions options, Clock clock, UUID session, SparseFile image, ImageWatch watch) {
     this.options = options;
     this.storageLimit = new AtomicLong(options.storageLimit());
     this.clock = clock;
     this.session = session;
     this.image = image;
+    this.watch = watch;
+    this.heartbeat = new Heartbeat("blkcast-watch-" + options.volume(), BEAT, this::beat);
+    image.whenCut(
+        () -> {
+          watch.metEnd();
+          heartbeat.wake();
+        });
   }
 
   /**
@@ -88,6 +108,14 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   }
 
   static TrackedDisk open(DiskOptions options, Clock clock, UUID session) throws IOException {
+    TrackedDisk disk = open(options, clock, session, ImageProbe.SYSTEM);
+    disk.heartbeat.start();
+    return disk;
+  }
+
+  /** A disk that looks at its image at each take and at its end, and else at {@link #beat}. */
+  static TrackedDisk open(DiskOptions options, Clock clock, UUID session, ImageProbe probe)
+      throws IOException {
     SparseFile image = SparseFile.open(options.image());
     try {
       // What is written by way of another disk would not be marked in the map of this one.
@@ -98,8 +126,9 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
                 + options.volume()
                 + " an image of its own");
       }
-      TrackedDisk disk = new TrackedDisk(options, clock, session, image);
-      disk.openTracking(imageMark(options.image()));
+      ImageWatch watch = new ImageWatch(image, options.image(), probe, clock);
+      TrackedDisk disk = new TrackedDisk(options, clock, session, image, watch);
+      disk.openTracking();
       return disk;
     } catch (IOException | RuntimeException e) {
       image.close();
@@ -107,14 +136,14 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     }
   }
 
-  private void openTracking(long mark) throws IOException {
-    long found = image.size();
-    capacity = options.capacityBytes() == 0 ? found & -512 : options.capacityBytes();
+  private void openTracking() throws IOException {
+    long found = watch.image().size();
+    capacity = options.capacityBytes() == 0 ? found : options.capacityBytes();
     if (capacity == 0) {
       throw new IOException(
           options.image() + " is missing or empty; configure the size of " + volume());
     }
-    if (found > capacity && options.capacityBytes() != 0) {
+    if (found > capacity) {
       throw new IOException(
           options.image()
               + " has "
@@ -124,20 +153,46 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
               + "; an image is never shrunk: configure the size it has");
     }
     boolean resized = found != 0 && found < capacity;
+    // Before the image is touched.
+    Optional<Tracking.Resumption> resumed =
+        Files.exists(options.state())
+            ? Optional.of(
+                Tracking.resume(
+                    options.state(),
+                    capacity,
+                    options.minBlockSize(),
+                    session,
+                    watch.proof(session)))
+            : Optional.empty();
     if (found < capacity) {
       image.resize(capacity);
     }
-    boolean tracked = Files.exists(options.state());
-    tracking =
-        Tracking.resume(options.state(), capacity, options.minBlockSize(), session, mark)
-            .orElse(null);
-    if (tracking == null && tracked) {
-      // It was tracked before: writes from now on must not be missed, though history is lost.
-      tracking = Tracking.begin(options.state(), capacity, options.minBlockSize(), session);
-    }
+    ImageMark now = watch.accept();
     if (resized) {
       tell(new SourceEvent.Resized(volume(), clock.instant(), found, capacity));
     }
+    if (resumed.isPresent()) {
+      takeUp(resumed.get(), now, resized);
+    }
+  }
+
+  private void takeUp(Tracking.Resumption resumed, ImageMark now, boolean resized)
+      throws IOException {
+    if (resumed instanceof Tracking.Resumed held) {
+      tracking = held.tracking();
+      held.tracking().settle(now);
+      return;
+    }
+    // It was tracked before: writes from now on must not be missed, though history is lost.
+    tracking = Tracking.begin(options.state(), capacity, options.minBlockSize(), session, now);
+    if (resumed instanceof Tracking.Doubted doubted && !(resized && doubted.resized())) {
+      tellOfDoubt(doubted.reason());
+    }
+  }
+
+  private void tellOfDoubt(String reason) {
+    LOG.warn("{}: history is in doubt: {}; the next increment is a BASELINE", volume(), reason);
+    tell(new SourceEvent.HistoryLost(volume(), clock.instant(), reason));
   }
 
   /** The volume's name. */
@@ -165,6 +220,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
       beforeChange(offset, length);
       image.write(offset, src);
     } finally {
+      watch.wrote();
       gate.exit(ticket);
     }
     writtenBytes.add(length);
@@ -200,7 +256,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
           }
         });
     if (keepAllocated) {
-      image.allocate(offset, length);
+      allocate(offset, length);
     }
   }
 
@@ -211,12 +267,12 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
 
   @Override
   public long run(long offset, long limit) throws IOException {
-    long data = image.nextData(offset);
+    long data = image.nextData(offset, offset + limit);
     if (data == offset) {
       long hole = image.nextHole(offset);
       return hole <= offset ? limit : Math.min(limit, hole - offset);
     }
-    return -Math.min(limit, data < 0 ? limit : data - offset);
+    return offset - data;
   }
 
   /** What this disk has done. */
@@ -235,13 +291,13 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   /**
    * Grows the volume; its history is lost. A snapshot that is held keeps the size it has.
    *
-   * @param newCapacity bytes, a multiple of 512, not less than now
+   * @param newCapacity bytes, not less than now
    * @throws IOException when the image could not be grown; or it was, and is not tracked any more,
    *     because the new map could not be made
    */
   public void grow(long newCapacity) throws IOException {
     long before = capacity;
-    if (newCapacity % 512 != 0 || newCapacity < before) {
+    if (newCapacity < before) {
       throw new IllegalArgumentException(
           volume() + " has " + before + " bytes and cannot become " + newCapacity);
     }
@@ -252,14 +308,17 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
       throw new IOException(volume() + ": writes did not come to an end in time; try again");
     }
     try {
+      examine();
       image.resize(newCapacity);
       capacity = newCapacity;
+      ImageMark now = watch.accept();
       Tracking map = tracking;
       if (map != null) {
         // Should no new map be had, the volume is not tracked: the old one is too small.
         tracking = null;
         map.discard(options.state());
-        tracking = Tracking.begin(options.state(), newCapacity, options.minBlockSize(), session);
+        tracking =
+            Tracking.begin(options.state(), newCapacity, options.minBlockSize(), session, now);
       }
     } finally {
       gate.open();
@@ -272,6 +331,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
    */
   @Override
   public void close() throws IOException {
+    heartbeat.close();
     while (!gate.close(holdDeadline())) {
       LOG.warn("{}: waiting for a write that hangs", volume());
     }
@@ -280,13 +340,14 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
         return;
       }
       closed = true;
-      Tracking map = tracking;
-      tracking = null;
       // The image goes last: nobody else writes to it before its mark is saved.
       try (image) {
         image.force();
+        examine();
+        Tracking map = tracking;
+        tracking = null;
         if (map != null) {
-          map.close(imageMark(options.image()));
+          map.close(watch.image());
         }
       }
     } finally {
@@ -300,7 +361,9 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     }
     holdWrites(holdDeadline());
     try {
-      tracking = Tracking.begin(options.state(), capacity, options.minBlockSize(), session);
+      tracking =
+          Tracking.begin(
+              options.state(), capacity, options.minBlockSize(), session, watch.accept());
     } catch (IOException e) {
       throw new SourceException(Code.IO, "cannot track " + volume() + ": " + e.getMessage(), e);
     } finally {
@@ -402,6 +465,16 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
 
   /** The take itself; writes are held. */
   HeldImage take(DifferenceStorage storage) throws SourceException {
+    Optional<SourceException> refusal;
+    try {
+      refusal = examine();
+    } catch (IOException e) {
+      throw new SourceException(
+          Code.IO, "cannot look at the image of " + volume() + ": " + e.getMessage(), e);
+    }
+    if (refusal.isPresent()) {
+      throw refusal.get();
+    }
     Tracking map = tracked();
     ChangeMap changes;
     try {
@@ -414,6 +487,51 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     HeldImage snapshot = new HeldImage(options, changes, image, storage, clock, this::tell);
     held = snapshot;
     return snapshot;
+  }
+
+  /**
+   * Looks at the image. Where own writes do not explain what is found, a new history begins, and a
+   * snapshot that is held is spoiled: it was not told of what it should have kept. Writes are held.
+   *
+   * @return why no snapshot may be taken
+   */
+  private Optional<SourceException> examine() throws IOException {
+    ImageWatch.Look look = watch.look(capacity);
+    Tracking map = tracking;
+    if (map == null) {
+      return look.refusal();
+    }
+    try {
+      if (look.doubt().isPresent()) {
+        map.restart(look.image());
+      } else {
+        map.settle(look.image());
+      }
+    } catch (IOException e) {
+      loseHistory(map, e);
+    }
+    look.doubt().ifPresent(this::tellOfDoubt);
+    HeldImage snapshot = held;
+    if (look.doubt().isPresent() && snapshot != null) {
+      snapshot.corrupt(look.doubt().get());
+    }
+    return look.refusal();
+  }
+
+  /** Looks at the image every now and then, so that doubt does not wait for a take. */
+  void beat() {
+    try {
+      if (!watch.isDue() || !gate.close(System.nanoTime() + LOOK_HOLD_LIMIT.toNanos())) {
+        return;
+      }
+      try {
+        examine();
+      } finally {
+        gate.open();
+      }
+    } catch (IOException e) {
+      LOG.warn("{}: cannot look at its image; tried again: {}", volume(), e.getMessage());
+    }
   }
 
   /** Ends the snapshot of this disk. */
@@ -455,6 +573,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   private void beforeChange(long offset, long length) {
     Tracking map = tracking;
     if (map != null) {
+      promise(map);
       mark(map, offset, length);
     }
     HeldImage snapshot = held;
@@ -528,10 +647,34 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
         beforeChange(data, to - data);
         action.on(data, to - data);
       } finally {
+        watch.wrote();
         gate.exit(ticket);
       }
       zeroedBytes.add(to - data);
       at = to;
+    }
+  }
+
+  /** Changes no content, but the file's ctime. */
+  private void allocate(long offset, long length) throws IOException {
+    int ticket = gate.enter();
+    try {
+      Tracking map = tracking;
+      if (map != null) {
+        promise(map);
+      }
+      image.allocate(offset, length);
+    } finally {
+      watch.wrote();
+      gate.exit(ticket);
+    }
+  }
+
+  private void promise(Tracking map) {
+    try {
+      map.promiseWrites(clock.millis());
+    } catch (Throwable e) {
+      loseHistory(map, e);
     }
   }
 
@@ -541,11 +684,6 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
       image.write(
           at, zeroes.clear().limit((int) Math.min(zeroes.capacity(), offset + length - at)));
     }
-  }
-
-  /** Differs when somebody else wrote to the image while it was closed. */
-  private static long imageMark(Path image) throws IOException {
-    return Files.getLastModifiedTime(image).to(TimeUnit.NANOSECONDS) ^ Files.size(image);
   }
 
   private static UUID bootId() {

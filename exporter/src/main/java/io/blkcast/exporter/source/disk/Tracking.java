@@ -26,7 +26,9 @@ import java.util.concurrent.atomic.AtomicLong;
  * out. A block is marked in the file before its data is written, and a killed process does not take
  * what it wrote with it: after a restart the map never claims less change than happened. A machine
  * that went down takes pages not yet written along, so after another boot only a state that was
- * closed clean is taken up; else history begins anew.
+ * closed clean is taken up; else history begins anew. What proves that nothing else wrote to the
+ * image is saved as well ({@link Continuity}): the image as it was last seen, and until when own
+ * writes are promised.
  *
  * <p>The file is written, not mapped: a store into a mapped page that cannot be had is told late,
  * if at all, and a mark would be missing unnoticed.
@@ -47,6 +49,11 @@ final class Tracking {
   private static final int PAGE = 4096;
   private static final int STATE_STRIDE = PAGE / 2;
 
+  /** How long own writes are promised for, and how much of that is left when it is renewed. */
+  static final long PROMISE_MILLIS = 3_000;
+
+  private static final long PROMISE_LEFT_MILLIS = 2_000;
+
   private final FileChannel file;
   private final int blockShift;
   private final AtomicLong changedBlocks = new AtomicLong();
@@ -64,6 +71,30 @@ final class Tracking {
     this.number = (byte) state.activeNumber();
   }
 
+  /** What came of {@link #resume}. */
+  sealed interface Resumption permits Resumed, Doubted {}
+
+  /** History goes on. */
+  record Resumed(Tracking tracking) implements Resumption {}
+
+  /**
+   * History is not proved.
+   *
+   * @param reason for people
+   * @param resized the volume was given another size
+   */
+  record Doubted(String reason, boolean resized) implements Resumption {}
+
+  /** What is found of the image, against what was saved of it. */
+  interface Proof {
+
+    /** The image as it is. */
+    ImageMark image();
+
+    /** Why the history may be broken; empty where it holds. */
+    Optional<String> doubt(TrackingState saved);
+  }
+
   /** The tracking block for a volume: the least power of two that keeps the map in its bounds. */
   static int blockSize(long capacityBytes, int minBlockSize) {
     long size = minBlockSize;
@@ -74,23 +105,19 @@ final class Tracking {
   }
 
   /**
-   * Takes up a saved history.
+   * Takes up a saved history, where it still holds for the image.
    *
-   * @param session this boot of the machine
-   * @param imageMark tells the image as it is from a changed one
-   * @return empty where there is none, or none that still holds for the image
+   * @param path of a file that exists
+   * @param proof whether what was saved holds for the image that is there
    */
-  static Optional<Tracking> resume(
-      Path path, long capacityBytes, int minBlockSize, UUID session, long imageMark)
+  static Resumption resume(
+      Path path, long capacityBytes, int minBlockSize, UUID session, Proof proof)
       throws IOException {
-    if (!Files.exists(path)) {
-      return Optional.empty();
-    }
     FileChannel file = lock(path);
     try {
-      Optional<Tracking> resumed =
-          resume(file, capacityBytes, blockSize(capacityBytes, minBlockSize), session, imageMark);
-      if (resumed.isEmpty()) {
+      Resumption resumed =
+          resume(file, capacityBytes, blockSize(capacityBytes, minBlockSize), session, proof);
+      if (resumed instanceof Doubted) {
         file.close();
       }
       return resumed;
@@ -100,13 +127,19 @@ final class Tracking {
     }
   }
 
-  /** Begins a new history in the file. */
-  static Tracking begin(Path path, long capacityBytes, int minBlockSize, UUID session)
+  /**
+   * Begins a new history in the file.
+   *
+   * @param image as it is, with no write under way
+   */
+  static Tracking begin(
+      Path path, long capacityBytes, int minBlockSize, UUID session, ImageMark image)
       throws IOException {
     FileChannel file = lock(path);
     try {
       TrackingState state =
-          TrackingState.begin(capacityBytes, blockSize(capacityBytes, minBlockSize), session);
+          TrackingState.begin(
+              capacityBytes, blockSize(capacityBytes, minBlockSize), session, image);
       // Written, not just extended: a mark needs no room then.
       long size = fileSize(state);
       file.truncate(0);
@@ -124,11 +157,11 @@ final class Tracking {
     }
   }
 
-  private static Optional<Tracking> resume(
-      FileChannel file, long capacityBytes, int blockSize, UUID session, long imageMark)
+  private static Resumption resume(
+      FileChannel file, long capacityBytes, int blockSize, UUID session, Proof proof)
       throws IOException {
     if (file.size() < PAGE) {
-      return Optional.empty();
+      return doubted("the saved history was given up or cut");
     }
     ByteBuffer states = ByteBuffer.wrap(read(file, 0, PAGE));
     ByteBuffer first = states.slice(0, STATE_STRIDE);
@@ -137,22 +170,37 @@ final class Tracking {
     Optional<TrackingState> saved =
         TrackingState.decode(TrackingState.sequence(first) == sequence ? first : second);
     if (saved.isEmpty()) {
-      return Optional.empty();
+      return doubted(
+          TrackingState.isOfEarlierVersion(first) || TrackingState.isOfEarlierVersion(second)
+              ? "the saved history is of an earlier version of blkcast, which did not note what"
+                  + " proves it"
+              : "the saved history cannot be read");
     }
     TrackingState state = saved.get();
-    boolean holds =
-        state.capacityBytes() == capacityBytes
-            && state.blockSize() == blockSize
-            && file.size() == fileSize(state)
-            && (state.clean() ? state.imageMark() == imageMark : state.session().equals(session));
-    if (!holds) {
-      return Optional.empty();
+    Optional<String> doubt = proof.doubt(state);
+    if (doubt.isPresent()) {
+      return doubted(doubt.get());
+    }
+    if (state.capacityBytes() != capacityBytes) {
+      return new Doubted(
+          "the volume had " + state.capacityBytes() + " bytes and has " + capacityBytes, true);
+    }
+    if (state.blockSize() != blockSize) {
+      return doubted(
+          "the tracking block size changed from " + state.blockSize() + " to " + blockSize);
+    }
+    if (file.size() != fileSize(state)) {
+      return doubted("the saved history was cut");
     }
     byte[] active = read(file, mapAt(state), blocks(state));
     Tracking tracking = new Tracking(file, active, state, sequence);
-    tracking.save(state.opened(session));
+    tracking.save(state.opened(session, proof.image()));
     file.force(false);
-    return Optional.of(tracking);
+    return new Resumed(tracking);
+  }
+
+  private static Doubted doubted(String reason) {
+    return new Doubted(reason, false);
   }
 
   private static FileChannel lock(Path path) throws IOException {
@@ -206,6 +254,66 @@ final class Tracking {
     return changedBlocks.addAndGet(added) << blockShift;
   }
 
+  /**
+   * To be called before own writes: notes that they may happen from now on, unless it is noted
+   * already. A process that is killed cannot note its last write; this is what explains it.
+   *
+   * @param nowMillis time in milliseconds since 1970
+   */
+  void promiseWrites(long nowMillis) throws IOException {
+    if (!isPromised(nowMillis)) {
+      synchronized (this) {
+        if (!isPromised(nowMillis)) {
+          save(state.writing(nowMillis + PROMISE_MILLIS));
+        }
+      }
+    }
+  }
+
+  /** Whether the promise is as new as can be told from its end: the clock may have been set. */
+  private boolean isPromised(long nowMillis) {
+    long left = state.writingUntil() - nowMillis;
+    return PROMISE_LEFT_MILLIS < left && left <= PROMISE_MILLIS;
+  }
+
+  /** Whether own writes may have changed the image since {@link #image}. */
+  boolean promisesWrites() {
+    return state.writingUntil() != 0;
+  }
+
+  /** The image when it was last looked at. */
+  ImageMark image() {
+    return state.image();
+  }
+
+  /** Notes the image as it is. The caller holds back all writes. */
+  void settle(ImageMark found) throws IOException {
+    if (promisesWrites() || !state.image().equals(found)) {
+      save(state.settled(found));
+    }
+  }
+
+  /**
+   * Begins a new history in place. The caller holds back all writes.
+   *
+   * @param image as it is
+   * @throws IOException the file could not be written: the map cannot be relied on
+   */
+  void restart(ImageMark image) throws IOException {
+    TrackingState before = state;
+    TrackingState next =
+        TrackingState.begin(before.capacityBytes(), before.blockSize(), before.session(), image);
+    byte[] empty = new byte[active.length];
+    // No state says that this map is active until all of it is written.
+    next = next.withActiveMap(1 - before.activeMap());
+    write(mapAt(next), empty);
+    active = empty;
+    save(next);
+    number = (byte) next.activeNumber();
+    changedBlocks.set(0);
+    file.force(false);
+  }
+
   /** Bytes of blocks changed since the last take; may count a block twice under a race. */
   long changedBytes() {
     return changedBlocks.get() << blockShift;
@@ -233,14 +341,14 @@ final class Tracking {
     save(after);
     number = (byte) state.activeNumber();
     changedBlocks.set(0);
-    return new ChangeMap(copy, info(state), before.mapEpoch(), before.mapEpoch());
+    return new ChangeMap(copy, info(state), before.mapEpoch(), before.mapEpoch(), after.lineage());
   }
 
   /** Saves everything for good, so that history goes on even after another boot. */
-  void close(long imageMark) throws IOException {
+  void close(ImageMark image) throws IOException {
     try (file) {
       file.force(false);
-      save(state.closed(imageMark));
+      save(state.closed(image));
       file.force(false);
     }
   }
@@ -256,7 +364,7 @@ final class Tracking {
     }
   }
 
-  private void save(TrackingState next) throws IOException {
+  private synchronized void save(TrackingState next) throws IOException {
     sequence++;
     ByteBuffer encoded = ByteBuffer.allocate(TrackingState.ENCODED_BYTES);
     next.encode(encoded, sequence);
@@ -305,7 +413,8 @@ final class Tracking {
             state.trackingId(),
             state.closedGeneration(),
             state.closedNumber(),
-            OptionalLong.of(state.epoch())));
+            OptionalLong.of(state.epoch()),
+            state.lineage().of(state.epoch())));
   }
 
   private static int blocks(TrackingState state) {

@@ -1,6 +1,8 @@
 package io.blkcast.exporter.source.disk;
 
+import io.blkcast.exporter.source.Lineage;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.zip.CRC32C;
@@ -20,7 +22,10 @@ import java.util.zip.CRC32C;
  * @param activeMap which of the two maps in the file is the active one, 0 or 1
  * @param clean nothing was written since this was saved, and everything is on stable storage
  * @param session boot of the machine under which the maps were last opened
- * @param imageMark what told the image from a changed one when it was closed clean; 0 otherwise
+ * @param image the image when it was last looked at, with no write of ours under way
+ * @param writingUntil time in milliseconds since 1970 until which own writes may have changed the
+ *     image since; 0 for none
+ * @param lineage openings of this state
  */
 record TrackingState(
     long capacityBytes,
@@ -35,16 +40,19 @@ record TrackingState(
     int activeMap,
     boolean clean,
     UUID session,
-    long imageMark) {
+    ImageMark image,
+    long writingUntil,
+    Lineage lineage) {
 
   /** Bytes that {@link #encode} writes. */
-  static final int ENCODED_BYTES = 160;
+  static final int ENCODED_BYTES = 224 + Lineage.MOST * 24;
 
-  private static final long MAGIC = 0x626c_6b63_6173_7431L; // "blkcast1"
+  private static final long MAGIC = 0x626c_6b63_6173_7432L; // "blkcast2"
+  private static final long FIRST_MAGIC = 0x626c_6b63_6173_7431L; // "blkcast1"
   private static final int CHECKED_BYTES = ENCODED_BYTES - 4;
 
   /** History from now on: nothing changed yet, the first number active. */
-  static TrackingState begin(long capacityBytes, int blockSize, UUID session) {
+  static TrackingState begin(long capacityBytes, int blockSize, UUID session, ImageMark image) {
     UUID generation = UUID.randomUUID();
     return new TrackingState(
         capacityBytes,
@@ -59,7 +67,9 @@ record TrackingState(
         0,
         false,
         session,
-        0);
+        image,
+        0,
+        Lineage.begin());
   }
 
   /** After a take; where the numbers run out, the map must have been shifted by {@code shift}. */
@@ -78,18 +88,55 @@ record TrackingState(
         renumbered ? 1 - activeMap : activeMap,
         clean,
         session,
-        imageMark);
+        image,
+        writingUntil,
+        lineage);
   }
 
-  TrackingState opened(UUID newSession) {
-    return with(false, newSession, 0);
+  TrackingState opened(UUID newSession, ImageMark found) {
+    return with(false, newSession, found, 0, lineage.opened(epoch));
   }
 
-  TrackingState closed(long newImageMark) {
-    return with(true, session, newImageMark);
+  TrackingState closed(ImageMark last) {
+    return with(true, session, last, 0, lineage);
   }
 
-  private TrackingState with(boolean newClean, UUID newSession, long newImageMark) {
+  /** Own writes may happen until then. */
+  TrackingState writing(long until) {
+    return with(clean, session, image, until, lineage);
+  }
+
+  /** No own write has happened since the image was found so. */
+  TrackingState settled(ImageMark found) {
+    return with(clean, session, found, 0, lineage);
+  }
+
+  /** With the other of the two maps in the file, which must have been written. */
+  TrackingState withActiveMap(int map) {
+    return new TrackingState(
+        capacityBytes,
+        blockSize,
+        trackingId,
+        generation,
+        activeNumber,
+        closedGeneration,
+        closedNumber,
+        epoch,
+        mapEpoch,
+        map,
+        clean,
+        session,
+        image,
+        writingUntil,
+        lineage);
+  }
+
+  private TrackingState with(
+      boolean newClean,
+      UUID newSession,
+      ImageMark newImage,
+      long newWritingUntil,
+      Lineage newLineage) {
     return new TrackingState(
         capacityBytes,
         blockSize,
@@ -103,32 +150,46 @@ record TrackingState(
         activeMap,
         newClean,
         newSession,
-        newImageMark);
+        newImage,
+        newWritingUntil,
+        newLineage);
   }
 
   /** Writes the state at the buffer's start, with its sequence number and a checksum. */
   void encode(ByteBuffer out, long sequence) {
-    ByteBuffer image = ByteBuffer.allocate(ENCODED_BYTES);
-    image.putLong(MAGIC).putLong(sequence).putLong(capacityBytes).putInt(blockSize);
-    put(image, trackingId);
-    put(image, generation);
-    image.putInt(activeNumber);
-    put(image, closedGeneration);
-    image.putInt(closedNumber).putLong(epoch).putLong(mapEpoch).putInt(activeMap);
-    image.putInt(clean ? 1 : 0);
-    put(image, session);
-    image.putLong(imageMark);
-    image.putInt(CHECKED_BYTES, checksum(image));
-    out.put(0, image.array());
+    ByteBuffer encoded = ByteBuffer.allocate(ENCODED_BYTES);
+    encoded.putLong(MAGIC).putLong(sequence).putLong(capacityBytes).putInt(blockSize);
+    put(encoded, trackingId);
+    put(encoded, generation);
+    encoded.putInt(activeNumber);
+    put(encoded, closedGeneration);
+    encoded.putInt(closedNumber).putLong(epoch).putLong(mapEpoch).putInt(activeMap);
+    encoded.putInt(clean ? 1 : 0);
+    put(encoded, session);
+    encoded.putLong(image.device()).putLong(image.inode()).putLong(image.born());
+    encoded.putLong(image.size()).putLong(image.changed()).putLong(writingUntil);
+    encoded.putInt(lineage.openings().size());
+    for (Lineage.Opening opening : lineage.openings()) {
+      put(encoded, opening.incarnation());
+      encoded.putLong(opening.epoch());
+    }
+    encoded.putInt(CHECKED_BYTES, checksum(encoded));
+    out.put(0, encoded.array());
   }
 
   /** Sequence number at the buffer's start, -1 where there is no whole state. */
   static long sequence(ByteBuffer in) {
     byte[] bytes = new byte[ENCODED_BYTES];
     in.get(0, bytes);
-    ByteBuffer image = ByteBuffer.wrap(bytes);
-    boolean whole = image.getLong(0) == MAGIC && image.getInt(CHECKED_BYTES) == checksum(image);
-    return whole ? image.getLong(8) : -1;
+    ByteBuffer encoded = ByteBuffer.wrap(bytes);
+    boolean whole =
+        encoded.getLong(0) == MAGIC && encoded.getInt(CHECKED_BYTES) == checksum(encoded);
+    return whole ? encoded.getLong(8) : -1;
+  }
+
+  /** Whether an earlier version of blkcast wrote what is at the buffer's start. */
+  static boolean isOfEarlierVersion(ByteBuffer in) {
+    return in.getLong(0) == FIRST_MAGIC;
   }
 
   /** The state at the buffer's start; empty where it is torn, or something else. */
@@ -136,27 +197,42 @@ record TrackingState(
     if (sequence(in) < 0) {
       return Optional.empty();
     }
-    ByteBuffer image = in.duplicate().position(16);
+    ByteBuffer encoded = in.duplicate().position(16);
     return Optional.of(
         new TrackingState(
-            image.getLong(),
-            image.getInt(),
-            uuid(image),
-            uuid(image),
-            image.getInt(),
-            uuid(image),
-            image.getInt(),
-            image.getLong(),
-            image.getLong(),
-            image.getInt(),
-            image.getInt() == 1,
-            uuid(image),
-            image.getLong()));
+            encoded.getLong(),
+            encoded.getInt(),
+            uuid(encoded),
+            uuid(encoded),
+            encoded.getInt(),
+            uuid(encoded),
+            encoded.getInt(),
+            encoded.getLong(),
+            encoded.getLong(),
+            encoded.getInt(),
+            encoded.getInt() == 1,
+            uuid(encoded),
+            new ImageMark(
+                encoded.getLong(),
+                encoded.getLong(),
+                encoded.getLong(),
+                encoded.getLong(),
+                encoded.getLong()),
+            encoded.getLong(),
+            lineage(encoded)));
   }
 
-  private static int checksum(ByteBuffer image) {
+  private static Lineage lineage(ByteBuffer in) {
+    Lineage.Opening[] openings = new Lineage.Opening[in.getInt()];
+    for (int i = 0; i < openings.length; i++) {
+      openings[i] = new Lineage.Opening(uuid(in), in.getLong());
+    }
+    return new Lineage(List.of(openings));
+  }
+
+  private static int checksum(ByteBuffer encoded) {
     CRC32C crc = new CRC32C();
-    crc.update(image.array(), 0, CHECKED_BYTES);
+    crc.update(encoded.array(), 0, CHECKED_BYTES);
     return (int) crc.getValue();
   }
 
