@@ -44,6 +44,13 @@ final class Scene implements AutoCloseable {
    * @param yaml the sections kafka, topics, schemaRegistry of the configuration
    */
   Scene(Path dir, String yaml) throws IOException {
+    this(dir, yaml, ", size: " + SIZE);
+  }
+
+  /**
+   * @param size the volume's setting after a comma; empty for the size of the image that is there
+   */
+  Scene(Path dir, String yaml, String size) throws IOException {
     this.dir = Files.createDirectories(dir);
     this.disk = dir.resolve("disk.img");
     this.replica = dir.resolve("replica.img");
@@ -51,13 +58,13 @@ final class Scene implements AutoCloseable {
         yaml
             + """
             volumes:
-              - { name: %s, source: disk, path: '%s', size: %d }
+              - { name: %s, source: disk, path: '%s'%s }
             nbd: { listen: "127.0.0.1:0" }
             http: { listen: "127.0.0.1:0" }
             management: { listen: "127.0.0.1:0" }
             state: '%s'
             """
-                .formatted(VOLUME, disk, SIZE, dir.resolve("state"));
+                .formatted(VOLUME, disk, size, dir.resolve("state"));
   }
 
   /** Starts the exporter; it may not be ready for a while. */
@@ -85,6 +92,14 @@ final class Scene implements AutoCloseable {
           client.write(offset, block);
         }
       }
+      client.flush();
+    }
+  }
+
+  /** Writes to the volume's disk. */
+  void write(long offset, byte[] data) throws IOException {
+    try (NbdClient client = new NbdClient(exporter.nbdUri(VOLUME).orElseThrow())) {
+      client.write(offset, data);
       client.flush();
     }
   }

@@ -7,7 +7,9 @@ import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
 import io.blkcast.exporter.source.TrackingInfo;
 import io.blkcast.exporter.source.blksnap.FilteredDevice.Generation;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -15,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
@@ -47,6 +50,10 @@ public final class BlksnapSource implements ChangeSource {
   private final ControlDevice.Version version;
   private final long features;
   private final OwnSnapshots own;
+  private final Path state;
+
+  /** What the devices were when last looked at, by volume. */
+  private final Map<String, DeviceIdentity> identities = new ConcurrentHashMap<>();
 
   /** How often the storage of a volume has run full: its limit is doubled as often. */
   private final Map<String, Integer> doublings = new ConcurrentHashMap<>();
@@ -73,6 +80,7 @@ public final class BlksnapSource implements ChangeSource {
    */
   BlksnapSource(Map<String, Volume> volumes, Path state, boolean plain) throws SourceException {
     this.volumes = Map.copyOf(volumes);
+    this.state = state;
     own = OwnSnapshots.open(state);
     try {
       control = new ControlDevice();
@@ -192,6 +200,7 @@ public final class BlksnapSource implements ChangeSource {
       }
       log.info("volume {}: {} is tracked already, its history goes on", volume, device.path());
     }
+    identify(volume, device);
     long threshold = known(volume).changedBytes();
     if (threshold > 0 && has(Abi.FEATURE_DEVICE_EVENTS)) {
       try {
@@ -200,6 +209,49 @@ public final class BlksnapSource implements ChangeSource {
         throw Errors.device(volume, e);
       }
     }
+  }
+
+  /**
+   * Compares the device with what it was when its history began, also in an earlier process. Where
+   * it is another one, a new history begins.
+   *
+   * @throws SourceException {@code BUSY} where that cannot be because the device is in a snapshot
+   */
+  private void identify(String volume, FilteredDevice device) throws SourceException {
+    Path file = state.resolve(volume + ".device");
+    try {
+      DeviceIdentity now = identity(device);
+      DeviceIdentity known = identities.get(volume);
+      Optional<String> differs =
+          (known == null ? DeviceIdentity.load(file) : Optional.of(known))
+              .flatMap(before -> before.differs(now));
+      if (differs.isPresent()) {
+        device.detach();
+        device.attach(coversPartitions(volume, device, features, StorageHost.LOCAL));
+        log.warn(
+            "volume {}: history is in doubt: {}; the next increment is a BASELINE",
+            volume,
+            differs.get());
+        listener.accept(new SourceEvent.HistoryLost(volume, Instant.now(), differs.get()));
+      }
+      DeviceIdentity current = differs.isPresent() ? identity(device) : now;
+      if (!current.equals(known)) {
+        current.save(file);
+        identities.put(volume, current);
+      }
+    } catch (ErrnoException e) {
+      throw e.errno() == ErrnoException.ENOENT ? notTracked(volume, e) : Errors.device(volume, e);
+    } catch (IOException e) {
+      throw new SourceException(
+          Code.IO, "Volume " + volume + ": what its device is cannot be noted: " + e, e);
+    }
+  }
+
+  private DeviceIdentity identity(FilteredDevice device) throws ErrnoException {
+    return DeviceIdentity.of(
+        device.info(has(Abi.FEATURE_EPOCH)).position().trackingId(),
+        StorageHost.sysName(device.path()),
+        StorageHost.LOCAL);
   }
 
   /**
@@ -257,6 +309,7 @@ public final class BlksnapSource implements ChangeSource {
       FilteredDevice device = device(volume);
       // The disk may have been partitioned since it was attached.
       coversPartitions(volume, device, features, StorageHost.LOCAL);
+      identify(volume, device);
       members.put(volume, device);
     }
     DifferenceStorage.Place place = place(volumes);
