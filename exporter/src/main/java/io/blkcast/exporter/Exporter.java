@@ -21,7 +21,8 @@ public interface Exporter {
    * Starts an exporter: tracked disks are served and the API listens when it completes, while the
    * volumes are still being opened at Kafka, for as long as that takes.
    *
-   * @return fails where something cannot be listened on, or an image cannot be opened
+   * @return fails where something cannot be listened on, or the configuration is wrong; never for
+   *     what concerns one volume or Kafka
    */
   static Future<Exporter> start(ExporterConfig config) {
     return RunningExporter.start(Vertx.vertx(), config);
@@ -29,7 +30,7 @@ public interface Exporter {
 
   /**
    * Completes when every volume has once been tracked and opened at Kafka; fails when a volume or
-   * the brokers' settings need a person.
+   * the brokers' settings need a person. The exporter goes on all the same, and tries again.
    */
   Future<Void> ready();
 

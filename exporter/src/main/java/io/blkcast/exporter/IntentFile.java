@@ -9,9 +9,13 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Keeps the intent of one volume in a file, a word a line; without a file there is none. */
 final class IntentFile implements Intent.Store {
+
+  private static final Logger LOG = LoggerFactory.getLogger(IntentFile.class);
 
   private static final String PAUSED = "paused";
   private static final String RESYNC = "resync";
@@ -48,6 +52,19 @@ final class IntentFile implements Intent.Store {
       }
     }
     return new IntentFile(file, new Intent(lines.contains(PAUSED), lines.contains(RESYNC)));
+  }
+
+  /**
+   * As {@link #open}; where that fails, the volume is published whole, as may have been asked for.
+   */
+  static IntentFile openOrAssume(Path file) {
+    try {
+      return open(file);
+    } catch (IOException e) {
+      LOG.error(
+          "{}. The volume is not paused, and its next increment is a BASELINE", e.getMessage());
+      return new IntentFile(file, new Intent(false, true));
+    }
   }
 
   @Override

@@ -24,6 +24,7 @@ import io.blkcast.exporter.increment.Shared;
 import io.blkcast.exporter.increment.Trigger;
 import io.blkcast.exporter.increment.VolumeMachine;
 import io.blkcast.exporter.publish.BrokerWatch;
+import io.blkcast.exporter.publish.PublishException;
 import io.blkcast.exporter.publish.PublishSettings;
 import io.blkcast.exporter.publish.Publishers;
 import io.blkcast.exporter.publish.SignalListener;
@@ -189,7 +190,7 @@ final class RunningExporter implements Exporter {
     Map<String, IntentFile> intents = new HashMap<>();
     for (VolumeConfig volume : config.volumes()) {
       Path file = config.state().resolve(volume.name() + ".intent");
-      intents.put(volume.name(), IntentFile.open(file));
+      intents.put(volume.name(), IntentFile.openOrAssume(file));
     }
     return intents;
   }
@@ -253,6 +254,11 @@ final class RunningExporter implements Exporter {
   }
 
   private Future<Void> assemble() {
+    try {
+      publishers.checkSettings();
+    } catch (PublishException e) {
+      return Future.failedFuture(e);
+    }
     return deployVolumes()
         .compose(ignored -> disks.serve())
         .compose(ignored -> listen())

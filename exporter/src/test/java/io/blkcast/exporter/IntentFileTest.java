@@ -33,4 +33,11 @@ class IntentFileTest {
         .hasMessageContaining("'foo'")
         .hasMessageContaining("delete it");
   }
+
+  @Test
+  void a_file_that_cannot_be_read_costs_a_baseline_and_not_the_start(@TempDir Path directory)
+      throws Exception {
+    Path file = Files.writeString(directory.resolve("a.intent"), "rubbish");
+    assertThat(IntentFile.openOrAssume(file).current()).isEqualTo(new Intent(false, true));
+  }
 }

@@ -42,7 +42,8 @@ class SignalIT {
         // None of these may be obeyed, nor stop what follows.
         send(signals, "garbage".getBytes(StandardCharsets.UTF_8));
         send(signals, null);
-        send(signals, signal(SignalAction.PAUSE, Instant.now().minusSeconds(3600)));
+        send(signals, "nobody", signal(SignalAction.PAUSE, Instant.now()));
+        send(signals, null, signal(SignalAction.PAUSE, Instant.now()));
         send(signals, signal(SignalAction.UNKNOWN, Instant.now()));
         send(signals, signal(SignalAction.INCREMENT, Instant.now()));
         awaitIncrements(broker, IncrementKind.BASELINE);
@@ -56,7 +57,8 @@ class SignalIT {
         awaitIncrements(
             broker, IncrementKind.BASELINE, IncrementKind.DELTA, IncrementKind.BASELINE);
 
-        send(signals, signal(SignalAction.PAUSE, Instant.now()));
+        // Its own account of when it was asked for is not what counts.
+        send(signals, signal(SignalAction.PAUSE, Instant.now().minusSeconds(3600)));
         await()
             .atMost(PATIENCE)
             .until(() -> exporter.progress(VOLUME).status() == VolumeStatus.PAUSED);
@@ -64,6 +66,35 @@ class SignalIT {
         await()
             .atMost(PATIENCE)
             .until(() -> exporter.progress(VOLUME).status() == VolumeStatus.ACTIVE);
+      } finally {
+        await(exporter.close());
+      }
+    }
+  }
+
+  @Test
+  void what_is_signalled_while_the_exporter_is_down_is_obeyed_at_its_next_start_and_once()
+      throws Exception {
+    try (EmbeddedBroker broker = EmbeddedBroker.started();
+        KafkaProducer<byte[], byte[]> signals = producer(broker)) {
+      Scene scene = new Scene(directory, broker.bootstrapServers(), VOLUME);
+      Exporter exporter = scene.start();
+      await(exporter.ready());
+      send(signals, signal(SignalAction.INCREMENT, Instant.now()));
+      awaitIncrements(broker, IncrementKind.BASELINE);
+      await(exporter.close());
+
+      send(signals, signal(SignalAction.RESYNC, Instant.EPOCH));
+      exporter = scene.start();
+      awaitIncrements(broker, IncrementKind.BASELINE, IncrementKind.BASELINE);
+      await(exporter.close());
+
+      exporter = scene.start();
+      try {
+        await(exporter.ready());
+        send(signals, signal(SignalAction.INCREMENT, Instant.now()));
+        awaitIncrements(
+            broker, IncrementKind.BASELINE, IncrementKind.BASELINE, IncrementKind.DELTA);
       } finally {
         await(exporter.close());
       }
@@ -101,8 +132,14 @@ class SignalIT {
 
   private static void send(KafkaProducer<byte[], byte[]> signals, byte @Nullable [] value)
       throws Exception {
+    send(signals, VOLUME, value);
+  }
+
+  private static void send(
+      KafkaProducer<byte[], byte[]> signals, @Nullable String name, byte @Nullable [] value)
+      throws Exception {
     String topic = TopicNames.defaults().signals();
-    byte[] key = VOLUME.getBytes(StandardCharsets.UTF_8);
+    byte[] key = name == null ? null : name.getBytes(StandardCharsets.UTF_8);
     signals.send(new ProducerRecord<>(topic, key, value)).get(60, TimeUnit.SECONDS);
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -235,7 +236,7 @@ public final class SchemaRegistryClient {
       return answer.get(limit.toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {
       Throwable cause = e.getCause() == null ? e : e.getCause();
-      throw unavailable(what, cause.toString(), cause);
+      throw unavailable(what, words(cause), cause);
     } catch (TimeoutException e) {
       throw unavailable(what, "no whole answer within " + limit.toSeconds() + " s", e);
     } catch (InterruptedException e) {
@@ -245,6 +246,13 @@ public final class SchemaRegistryClient {
       // Ends the exchange where it is not over, and with it the connection.
       answer.cancel(true);
     }
+  }
+
+  private static String words(Throwable cause) {
+    if (cause.getMessage() != null) {
+      return cause.getMessage();
+    }
+    return cause instanceof ConnectException ? "no connection; is it running?" : cause.toString();
   }
 
   private CodecException unavailable(String what, String cause, @Nullable Throwable thrown) {

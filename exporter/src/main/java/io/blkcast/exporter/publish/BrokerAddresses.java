@@ -1,6 +1,5 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.exporter.publish.PublishException.Code;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -8,9 +7,7 @@ import java.net.SocketTimeoutException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
-import org.apache.kafka.common.errors.TimeoutException;
+import java.util.Optional;
 
 /**
  * Says of brokers that do not answer what is wrong with each address: Kafka's clients only tell of
@@ -41,49 +38,45 @@ final class BrokerAddresses {
     return addresses;
   }
 
-  /** The failure of a first question to the brokers, with address and cause. Blocks. */
-  static PublishException explained(PublishSettings settings, Throwable failure) {
-    if (!(failure.getCause() instanceof TimeoutException)) {
-      return KafkaErrors.translate(
-          "asking the brokers at " + String.join(", ", of(settings)),
-          failure,
-          settings.remedyOfDenial());
-    }
+  /**
+   * What is wrong with each address, in words. Blocks.
+   *
+   * @return empty where one takes connections
+   */
+  static Optional<String> unreachable(PublishSettings settings) {
     List<String> addresses = of(settings);
     List<String> tried = addresses.subList(0, Math.min(MOST, addresses.size()));
-    Map<String, String> causes = new TreeMap<>();
+    List<String> causes = new ArrayList<>();
     for (String address : tried) {
-      causes.put(address, cause(address, CONNECT_WITHIN_MS / tried.size()));
+      Optional<String> cause = cause(address, CONNECT_WITHIN_MS / tried.size());
+      if (cause.isEmpty()) {
+        return Optional.empty();
+      }
+      causes.add(address + ": " + cause.get());
     }
-    return new PublishException(
-        Code.RETRIABLE,
+    return Optional.of(
         "no broker answers: "
-            + String.join(
-                "; ",
-                causes.entrySet().stream().map(e -> e.getKey() + ": " + e.getValue()).toList())
-            + ". Are the brokers of kafka.bootstrap.servers running and reachable?",
-        failure);
+            + String.join("; ", causes)
+            + ". Are the brokers of kafka.bootstrap.servers running and reachable?");
   }
 
-  private static String cause(String address, int withinMillis) {
+  private static Optional<String> cause(String address, int withinMillis) {
     int colon = address.lastIndexOf(':');
     try (Socket socket = new Socket()) {
       String host = address.substring(0, Math.max(colon, 0)).replaceAll("^\\[|]$", "");
       InetSocketAddress target =
           new InetSocketAddress(host, Integer.parseInt(address.substring(colon + 1)));
       if (target.isUnresolved()) {
-        return "the name does not resolve";
+        return Optional.of("the name does not resolve");
       }
       socket.connect(target, withinMillis);
-      return "takes connections, and does not answer Kafka's requests; does"
-          + " kafka.security.protocol fit that listener, and are the addresses that it"
-          + " advertises reachable?";
+      return Optional.empty();
     } catch (SocketTimeoutException e) {
-      return "no answer to a connection within " + withinMillis + " ms";
+      return Optional.of("no answer to a connection within " + withinMillis + " ms");
     } catch (IOException e) {
-      return String.valueOf(e.getMessage());
+      return Optional.of(String.valueOf(e.getMessage()));
     } catch (IllegalArgumentException e) {
-      return "is no host:port";
+      return Optional.of("is no host:port");
     }
   }
 }

@@ -21,6 +21,7 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -52,6 +53,7 @@ public final class BrokerWatch implements AutoCloseable {
   private final Map<String, Uuid> ids = new HashMap<>();
   private final Map<String, Long> missingSince = new TreeMap<>();
   private @Nullable Admin admin;
+  private boolean silent;
 
   /**
    * @param topicsMade whether all topics were there once: before that, missing ones are made when a
@@ -80,13 +82,8 @@ public final class BrokerWatch implements AutoCloseable {
   public void check(Consumer<Seen> handler) throws PublishException {
     try {
       Admin asked = admin();
-      try {
-        asked
-            .describeCluster(new DescribeClusterOptions().timeoutMs(ANSWER_WITHIN_MS))
-            .nodes()
-            .get();
-      } catch (ExecutionException e) {
-        throw BrokerAddresses.explained(settings, e);
+      if (!answers(asked)) {
+        return;
       }
       Map<String, TopicDescription> topics = describe(asked);
       Set<String> renewed = renewed(topics);
@@ -105,6 +102,41 @@ public final class BrokerWatch implements AutoCloseable {
     }
   }
 
+  /**
+   * Whether a broker answers; fails where none does. One that takes connections is asked a second
+   * time before it counts as silent: it may only be busy.
+   */
+  private boolean answers(Admin asked) throws PublishException, InterruptedException {
+    try {
+      asked.describeCluster(new DescribeClusterOptions().timeoutMs(ANSWER_WITHIN_MS)).nodes().get();
+      silent = false;
+      return true;
+    } catch (ExecutionException e) {
+      String addresses = String.join(", ", BrokerAddresses.of(settings));
+      if (!(e.getCause() instanceof TimeoutException)) {
+        throw KafkaErrors.translate(
+            "asking the brokers at " + addresses, e, settings.remedyOfDenial());
+      }
+      Optional<String> unreachable = BrokerAddresses.unreachable(settings);
+      if (unreachable.isPresent()) {
+        throw new PublishException(Code.RETRIABLE, unreachable.get(), e);
+      }
+      boolean again = silent;
+      silent = true;
+      if (again) {
+        throw new PublishException(
+            Code.RETRIABLE,
+            "the brokers at "
+                + addresses
+                + " take connections, and do not answer: does one hang, does"
+                + " kafka.security.protocol fit that listener, and can the addresses that it"
+                + " advertises be reached from here?",
+            e);
+      }
+      return false;
+    }
+  }
+
   private Admin admin() throws PublishException {
     Admin current = admin;
     if (current == null) {
@@ -116,7 +148,7 @@ public final class BrokerWatch implements AutoCloseable {
         current = Admin.create(properties);
       } catch (RuntimeException e) {
         throw KafkaErrors.translate(
-            "making Kafka's clients for " + BrokerAddresses.of(settings),
+            "making Kafka's clients for " + String.join(", ", BrokerAddresses.of(settings)),
             e,
             settings.remedyOfDenial());
       }

@@ -3,8 +3,13 @@ package io.blkcast.exporter.publish;
 import io.blkcast.access.Role;
 import io.blkcast.exporter.publish.PublishException.Code;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -128,6 +133,25 @@ final class ClientSettings {
     map.put("key.deserializer", ByteArrayDeserializer.class);
     map.put("value.deserializer", ByteArrayDeserializer.class);
     return map;
+  }
+
+  /**
+   * Whether Kafka's clients take what the operator gave, without asking any broker.
+   *
+   * @throws PublishException {@code MISCONFIGURED} where they do not
+   */
+  static void check(PublishSettings settings) throws PublishException {
+    Map<String, Object> bulk = bulk(settings, 1);
+    Map<String, Object> consumer = checkpointConsumer(settings, "check");
+    try {
+      var unused =
+          List.of(
+              new ProducerConfig(bulk),
+              new ConsumerConfig(consumer),
+              new AdminClientConfig(admin(settings)));
+    } catch (ConfigException e) {
+      throw new PublishException(Code.MISCONFIGURED, "kafka: " + e.getMessage(), e);
+    }
   }
 
   /** The admin client. */

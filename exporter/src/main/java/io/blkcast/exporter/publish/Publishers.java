@@ -70,6 +70,15 @@ public final class Publishers implements AutoCloseable {
   }
 
   /**
+   * Looks at the settings, and asks no broker.
+   *
+   * @throws PublishException {@code MISCONFIGURED} where nothing could ever be published with them
+   */
+  public void checkSettings() throws PublishException {
+    ClientSettings.check(settings);
+  }
+
+  /**
    * A publisher of one volume; the caller closes it before this.
    *
    * @throws IllegalArgumentException for a volume that was not named at first

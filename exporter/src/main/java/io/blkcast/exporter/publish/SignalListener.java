@@ -51,6 +51,11 @@ public final class SignalListener implements AutoCloseable {
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
   private static final int CALL_LIMIT_MS = 20_000;
 
+  private static final String UNHEARD = "not listening for signals yet";
+
+  /** Brokers that are there answer sooner. */
+  private static final Duration FIRST_TRY = Duration.ofSeconds(10);
+
   /** A healthy listener polls every second. */
   private static final Duration SILENCE = Duration.ofSeconds(30);
 
@@ -62,7 +67,7 @@ public final class SignalListener implements AutoCloseable {
   private final CountDownLatch closing = new CountDownLatch(1);
   private volatile @Nullable Thread thread;
   private volatile @Nullable KafkaConsumer<byte[], byte[]> consumer;
-  private volatile @Nullable String failure = "not listening for signals yet";
+  private volatile @Nullable String failure = UNHEARD;
   private volatile long polledAt = System.nanoTime();
 
   /**
@@ -110,6 +115,9 @@ public final class SignalListener implements AutoCloseable {
           Code.RETRIABLE, "the thread that listens for signals has ended; it is started again");
     }
     String last = failure;
+    if (UNHEARD.equals(last) && System.nanoTime() - polledAt < FIRST_TRY.toNanos()) {
+      return;
+    }
     if (last != null) {
       throw new PublishException(Code.RETRIABLE, last);
     }
