@@ -9,7 +9,7 @@ topic() { # TOPIC FORMAT: every committed record, a line each
 # The catalogue: offset, key, size in bytes, time in ms since 1970. Each is a committed or an aborted increment.
 topic blkcast.increments '%o %k %S %T\n' | awk -v v="$volume" '$2 == v { print "increment", $0 }'
 
-# Where the volume stands; the header names the exporter that has it.
+# Where the volume stands; the header names its tenure in one run of an exporter. The same one comes again at a take-over.
 topic blkcast.checkpoints '%o %k %h\n' | awk -v v="$volume" '$2 == v { print "checkpoint", $0 }'
 
 # How a value starts: c3 01 and the schema's fingerprint, or 00 and its id at a schema registry.

@@ -3,13 +3,12 @@
 
   replicate.py BROKERS VOLUME SCHEMAS TARGET
 
-Reads blkcast.chunks from its beginning to its present end, read_committed: what follows an
-IncrementStarted is staged under the increment's id, applied at IncrementCommitted, dropped at
-IncrementAborted. SCHEMAS is the directory of the .avsc files (schemas/src/main/resources/io/
-blkcast/schema). Debian: python3-confluent-kafka python3-avro python3-zstandard.
+Reads blkcast.chunks from its beginning to its present end, read_committed, as docs/consumers.md
+says: stages chunks under their increment's id, and applies them when the manifest has come and every
+range that it names is read. SCHEMAS is the directory of the .avsc files (schemas/src/main/resources/
+io/blkcast/schema). Debian: python3-confluent-kafka python3-avro python3-zstandard.
 
-Holds an increment's chunks in memory and one partition's worth of order: right for volumes that are
-not striped. For each increment applied prints its id, kind and content digest.
+Holds staged chunks in memory. For each increment applied prints its id, kind and content digest.
 """
 import glob
 import hashlib
@@ -85,8 +84,11 @@ def decode(value, known):
     schema = known.get(value[2:10]) if value[:2] == MARK else None
     if schema is None:
         return None, None
-    reader = avro.io.DatumReader(schema)
-    return schema.name, reader.read(avro.io.BinaryDecoder(io.BytesIO(value[10:])))
+    try:
+        reader = avro.io.DatumReader(schema)
+        return schema.name, reader.read(avro.io.BinaryDecoder(io.BytesIO(value[10:])))
+    except Exception:  # the library fails with whatever damaged bytes lead it to
+        return None, None
 
 
 def apply(manifest, chunks, target):
@@ -121,6 +123,11 @@ def apply(manifest, chunks, target):
     return digest.hex()
 
 
+def is_read(manifest, position):
+    """Whether every partition of the manifest's chunks is read to the end of its range."""
+    return all(position[r["partition"]] >= r["end_offset"] for r in manifest["chunk_ranges"])
+
+
 def main(brokers, volume, schemas, path):
     known = fingerprints(schemas)
     consumer = Consumer({
@@ -133,31 +140,47 @@ def main(brokers, volume, schemas, path):
     topic = "blkcast.chunks"
     partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
-    # Of an increment whose beginning retention has deleted the rest is passed over.
-    staged, unread, last, applied = {}, set(partitions), None, 0
+    staged, started, manifests, position = {}, {}, [], dict.fromkeys(partitions, 0)
+    unread, last, applied, seen = set(partitions), None, 0, set()
     with open(path, "w+b") as target:
         while unread:
             message = consumer.poll(30)
             if message is None:
                 sys.exit("the brokers do not answer: " + brokers)
+            partition = message.partition()
             if message.error():
                 if message.error().name() != "_PARTITION_EOF":
                     sys.exit(str(message.error()))
-                unread.discard(message.partition())
-                continue
-            if message.key() != volume.encode() or message.value() is None:
-                continue
-            name, record = decode(message.value(), known)
-            if name == "IncrementStarted":
-                staged[record["increment_id"]] = []
-            elif name == "DataChunk" and record["increment_id"] in staged:
-                staged[record["increment_id"]].append(record)
-            elif name == "IncrementAborted":
-                staged.pop(record["increment_id"], None)
-            elif name == "IncrementCommitted" and record["increment_id"] in staged:
-                chunks = staged.pop(record["increment_id"])
+                unread.discard(partition)
+            # By position, as the last offsets of a range may hold no record of ours; or none at all.
+            position[partition] = message.offset() + (0 if message.error() else 1)
+            if not message.error() and message.key() == volume.encode() and message.value():
+                name, record = decode(message.value(), known)
+                if name is None or record["volume"] != volume:
+                    continue
+                increment = record["increment_id"]
+                if name == "IncrementStarted":
+                    started[increment] = message.offset()
+                elif name == "DataChunk":  # also before its IncrementStarted: partitions have no mutual order
+                    staged.setdefault(increment, []).append(record)
+                elif name == "IncrementAborted":
+                    staged.pop(increment, None)
+                elif name == "IncrementCommitted" and increment not in seen:
+                    seen.add(increment)
+                    manifests.append((message.offset(), record))
+            while manifests and is_read(manifests[0][1], position):
+                offset, record = manifests.pop(0)
+                chunks = staged.pop(record["increment_id"], [])
+                # What started before a manifest and is not committed with it never will be.
+                for gone in [i for i, at in started.items() if at < offset]:
+                    started.pop(gone)
+                    staged.pop(gone, None)
                 if record["kind"] == "DELTA" and record["parent_increment_id"] != last:
+                    if last is None:
+                        continue  # its parent is not retained, so nothing can be checked: wait for a BASELINE
                     sys.exit("increment %s does not stand on the one before" % record["increment_id"])
+                if record["kind"] == "BASELINE" and last is None and len(chunks) < record["chunk_count"]:
+                    continue  # retention has deleted a part of it
                 last = record["increment_id"]
                 print(last, record["kind"], apply(record, chunks, target), flush=True)
                 applied += 1

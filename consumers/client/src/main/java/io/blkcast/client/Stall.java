@@ -57,7 +57,8 @@ final class Stall {
     if (!told || now - toldAt >= REPEAT.toNanos()) {
       told = true;
       toldAt = now;
-      String message = "%s, for %d s now".formatted(why, (now - since) / 1_000_000_000L);
+      long seconds = (now - since) / 1_000_000_000L;
+      String message = seconds == 0 ? why : "%s (for %d s now)".formatted(why, seconds);
       LOG.warn("{}: held up: {}", volume, message);
       listener.stalled(message);
     }

@@ -130,12 +130,31 @@ final class Scene implements AutoCloseable {
     assertThat(Files.mismatch(disk, replica)).as("first difference").isEqualTo(-1L);
   }
 
+  /** Replicates with these options more. */
+  Ended replicate(String consumerYaml, String... more) throws IOException {
+    return run(new ReplicateCommand(), consumerYaml, more);
+  }
+
+  Ended verify(String consumerYaml) throws IOException {
+    return run(new VerifyCommand(), consumerYaml);
+  }
+
+  /** Replicates once what is committed of a volume of that name to another target. */
+  Ended replicateOnce(String consumerYaml, String volume, Path target) throws IOException {
+    return run(new ReplicateCommand(), volume, target, consumerYaml, "--once");
+  }
+
   private Ended run(Object command, String consumerYaml, String... more) throws IOException {
+    return run(command, VOLUME, replica, consumerYaml, more);
+  }
+
+  private Ended run(Object command, String volume, Path target, String consumerYaml, String... more)
+      throws IOException {
     Path config = Files.writeString(dir.resolve("consumer.yaml"), consumerYaml);
     List<String> arguments =
         new ArrayList<>(
             List.of(
-                "--volume", VOLUME, "--target", replica.toString(), "--config", config.toString()));
+                "--volume", volume, "--target", target.toString(), "--config", config.toString()));
     arguments.addAll(List.of(more));
     StringWriter out = new StringWriter();
     int status =
