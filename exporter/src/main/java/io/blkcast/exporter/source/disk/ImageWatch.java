@@ -96,10 +96,10 @@ final class ImageWatch {
     long wrote = lastWrite.get();
     boolean paused = wrote != 0 && wrote == lastWriteAtBeat;
     lastWriteAtBeat = wrote;
-    if (metEnd || paused || isAway(probe.of(image)) != away) {
+    ImageMark found = probe.of(image);
+    if (metEnd || paused || isAway(found) != away) {
       return true;
     }
-    ImageMark found = probe.of(image);
     return wrote == 0 ? !found.equals(last) : found.size() != last.size();
   }
 

@@ -166,8 +166,10 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
             : Optional.empty();
     if (found < capacity) {
       image.resize(capacity);
+      watch.accept();
     }
-    ImageMark now = watch.accept();
+    // As it was proved: what was written since shows at the next look.
+    ImageMark now = watch.image();
     if (resized) {
       tell(new SourceEvent.Resized(volume(), clock.instant(), found, capacity));
     }
