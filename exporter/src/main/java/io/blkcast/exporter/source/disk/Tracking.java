@@ -50,9 +50,9 @@ final class Tracking {
   private static final int STATE_STRIDE = PAGE / 2;
 
   /** How long own writes are promised for, and how much of that is left when it is renewed. */
-  static final long PROMISE_MILLIS = 3_000;
+  static final long PROMISE_MILLIS = 5_000;
 
-  private static final long PROMISE_LEFT_MILLIS = 2_000;
+  private static final long PROMISE_LEFT_MILLIS = 4_000;
 
   private final FileChannel file;
   private final int blockShift;
