@@ -139,6 +139,12 @@ class ExporterConfigTest {
   }
 
   @Test
+  void an_image_may_have_any_size_in_bytes() throws Exception {
+    assertThat(parse(LEAST + "    size: 67108964\n").volumes().get(0).sizeBytes())
+        .hasValue(67108964);
+  }
+
+  @Test
   void a_wrong_value_is_refused_with_its_place_and_what_is_right() {
     assertThat(problems(LEAST + "    compression: zstandard\n"))
         .singleElement()
