@@ -23,6 +23,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -215,9 +216,26 @@ final class VolumeTransactions implements AutoCloseable {
       return null;
     }
     boolean catalogue = topic.equals(settings.topics().increments());
-    Tail since =
-        tail.read(
-            admin, topic, key, from, record -> own.contains(record) || catalogue && ends(record));
+    Tail since;
+    try {
+      since =
+          tail.read(
+              admin,
+              topic,
+              key,
+              from,
+              record -> own.contains(record) || (catalogue && ends(record)));
+    } catch (PublishException e) {
+      if (catalogue && e.getCause() instanceof TopicAuthorizationException) {
+        LOG.warn(
+            "{}: forged increments are not noticed, because reading {} is denied{}",
+            volume,
+            topic,
+            settings.remedyOfDenial());
+        return null;
+      }
+      throw e;
+    }
     if (since.foreign().isEmpty()) {
       return since.end();
     }

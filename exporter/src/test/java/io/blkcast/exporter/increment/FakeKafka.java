@@ -70,9 +70,32 @@ final class FakeKafka {
   void forge(String volume) {
     Log log = log(volume);
     Checkpoint last = log.checkpoint.orElseThrow();
+    Source source = last.getSource();
     Source later =
-        Source.newBuilder(last.getSource()).setEpoch(last.getSource().getEpoch() + 1).build();
-    log.checkpoint = Optional.of(Checkpoint.newBuilder(last).setSource(later).build());
+        Source.newBuilder()
+            .setType(source.getType())
+            .setHost(source.getHost())
+            .setBootId(source.getBootId())
+            .setTrackingId(source.getTrackingId())
+            .setGeneration(source.getGeneration())
+            .setBaseChangesNumber(source.getBaseChangesNumber())
+            .setChangesNumber(source.getChangesNumber() + 1)
+            .setBaseEpoch(source.getBaseEpoch())
+            .setEpoch(source.getEpoch() + 1)
+            .build();
+    log.checkpoint =
+        Optional.of(
+            Checkpoint.newBuilder()
+                .setVolume(last.getVolume())
+                .setIncrementId(last.getIncrementId())
+                .setSnapshotId(last.getSnapshotId())
+                .setChainLength(last.getChainLength())
+                .setChainDigest(last.getChainDigest())
+                .setVolumeCapacityBytes(last.getVolumeCapacityBytes())
+                .setBlockSizeBytes(last.getBlockSizeBytes())
+                .setCommittedAt(last.getCommittedAt())
+                .setSource(later)
+                .build());
     log.foreign = true;
   }
 
