@@ -41,6 +41,10 @@ final class FakeKafka {
     final List<Increment> committed = new ArrayList<>();
     Optional<Checkpoint> checkpoint = Optional.empty();
     Object owner = new Object();
+
+    /** Nothing shows the owner any more. */
+    boolean orphaned;
+
     Optional<String> unreadable = Optional.empty();
 
     /** Someone has written a checkpoint since the volume was opened. */
@@ -119,6 +123,16 @@ final class FakeKafka {
     log(volume).foreign = true;
   }
 
+  /** It looks as if another exporter had the volume. */
+  void seize(String volume) {
+    log(volume).owner = new Object();
+  }
+
+  /** It does not any more. */
+  void orphan(String volume) {
+    log(volume).orphaned = true;
+  }
+
   /** Someone writes under the volume's key before the next commit. */
   void intrude(String volume) {
     log(volume).intruded = true;
@@ -154,7 +168,7 @@ final class FakeKafka {
     public Opened open(Known known) throws PublishException {
       simulation.mustBeInPool();
       simulation.mayDie();
-      if (claimed && !known.anyway() && log(volume).owner != this) {
+      if (claimed && !known.anyway() && log(volume).owner != this && !log(volume).orphaned) {
         throw new PublishException(Code.FENCED, "another has it");
       }
       if (faults.strike()) {
@@ -163,6 +177,7 @@ final class FakeKafka {
       claimed = true;
       open = true;
       log(volume).owner = this;
+      log(volume).orphaned = false;
       log(volume).foreign = false;
       seen = log(volume).intruded;
       last = log(volume).checkpoint;

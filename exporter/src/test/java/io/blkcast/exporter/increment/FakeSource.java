@@ -45,6 +45,9 @@ final class FakeSource implements ChangeSource {
   /** Whether the devices have vanished. */
   boolean gone;
 
+  /** Whether tracking needs a person first. */
+  boolean refused;
+
   /** Whether images cannot release anything. */
   boolean releasesFail;
 
@@ -152,6 +155,9 @@ final class FakeSource implements ChangeSource {
     simulation.mustBeInPool();
     if (gone) {
       throw new SourceException(Code.GONE, "no device");
+    }
+    if (refused) {
+      throw new SourceException(Code.PERMISSION, "not allowed");
     }
     if (faults.strike()) {
       throw new SourceException(faults.oneOf(Code.IO, Code.BUSY, Code.GONE), "no track");

@@ -471,4 +471,46 @@ class VolumeMachineTest {
     simulation.runUntil(other::isComplete);
     assertThat(second.machine("a").monitor().progress().status()).isEqualTo(VolumeStatus.FENCED);
   }
+
+  private SimulatedExporter fencedFalsely() {
+    source.add("a", 8);
+    SimulatedExporter exporter = exporter("a");
+    done(exporter.increment("a"));
+    kafka.seize("a");
+    Future<Committed> refused = exporter.increment("a");
+    simulation.runUntil(refused::isComplete);
+    assertThat(exporter.machine("a").monitor().progress().status()).isEqualTo(VolumeStatus.FENCED);
+    Future<Committed> resync = exporter.machine("a").request(Trigger.CALL, true);
+    simulation.runUntil(resync::isComplete);
+    assertThat(resync.cause()).as("told, not left waiting").hasMessageContaining("another has it");
+    kafka.orphan("a");
+    return exporter;
+  }
+
+  @Test
+  void a_volume_that_is_fenced_falsely_is_taken_over_again_by_itself() {
+    SimulatedExporter exporter = fencedFalsely();
+    VolumeMonitor monitor = exporter.machine("a").monitor();
+    simulation.runUntil(() -> monitor.progress().status() == VolumeStatus.ACTIVE);
+    assertThat(done(exporter.increment("a")).manifest().getKind()).isEqualTo(IncrementKind.DELTA);
+  }
+
+  @Test
+  void a_resync_of_a_volume_that_is_fenced_falsely_takes_it_over_at_once() {
+    SimulatedExporter exporter = fencedFalsely();
+    assertThat(done(exporter.machine("a").request(Trigger.CALL, true)).manifest().getKind())
+        .isEqualTo(IncrementKind.BASELINE);
+  }
+
+  @Test
+  void a_resync_of_a_failed_volume_tries_it_again() {
+    source.add("a", 8);
+    source.refused = true;
+    SimulatedExporter exporter = exporter("a");
+    VolumeMonitor monitor = exporter.machine("a").monitor();
+    simulation.runUntil(() -> monitor.progress().status() == VolumeStatus.FAILED);
+    source.refused = false;
+    assertThat(done(exporter.machine("a").request(Trigger.CALL, true)).manifest().getKind())
+        .isEqualTo(IncrementKind.BASELINE);
+  }
 }
