@@ -12,7 +12,10 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "resume",
     mixinStandardHelpOptions = true,
-    description = "Take increments again, after a pause or a failure that was mended.")
+    description = {
+      "Take increments again, after a pause or a failure that was mended.",
+      "Also takes a volume over from another exporter that has fenced this one."
+    })
 final class ResumeCommand implements Callable<Integer> {
 
   @Mixin private ApiOptions options = new ApiOptions();

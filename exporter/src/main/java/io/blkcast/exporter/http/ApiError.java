@@ -97,7 +97,7 @@ record ApiError(int status, String code, String message, String remedy) {
           new ApiError(404, code, message, "GET /api/v1/volumes lists the configured ones");
       case PAUSED -> new ApiError(409, code, message, "POST …/resume first");
       case FENCED ->
-          new ApiError(409, code, message, "run one exporter for a volume; stop the other");
+          new ApiError(409, code, message, "stop one of the two, then POST …/resume at the other");
       case FAILED -> new ApiError(409, code, message, "mend the cause, then POST …/resume");
       case CLOSED -> new ApiError(503, code, message, "try again when the exporter runs again");
     };
