@@ -51,6 +51,7 @@ final class Catalogue {
   private final String volume;
   private final byte[] key;
   private final RecordCodec codec;
+  private final Topics topics;
   private final Consumer<String> skipped;
   private final Map<UUID, Long> firstSeen = new HashMap<>();
   private final Map<TopicPartition, Long> told = new HashMap<>();
@@ -75,18 +76,20 @@ final class Catalogue {
       String topic,
       String volume,
       RecordCodec codec,
+      Topics topics,
       Consumer<String> skipped) {
     this.consumer = consumer;
     this.topic = topic;
     this.volume = volume;
     this.key = volume.getBytes(StandardCharsets.UTF_8);
     this.codec = codec;
+    this.topics = topics;
     this.skipped = skipped;
   }
 
   /** Reads all that is committed at the moment, from the first retained manifest on. */
   void scan(Consumer<Entry> each) {
-    List<PartitionInfo> partitions = Topics.partitions(consumer, topic);
+    List<PartitionInfo> partitions = topics.partitions(consumer, topic);
     firstSeen.clear();
     suspect = null;
     consumer.assign(
@@ -242,7 +245,7 @@ final class Catalogue {
 
   /** Asks the brokers for the end; an end within an open transaction is the transaction's start. */
   void refreshEnd() {
-    end = Topics.ends(consumer, topic, consumer.assignment());
+    end = topics.ends(consumer, topic, consumer.assignment());
   }
 
   /** Where the partitions end, as of {@link #refreshEnd}. */

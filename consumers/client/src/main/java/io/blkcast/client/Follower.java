@@ -110,10 +110,14 @@ public final class Follower implements AutoCloseable {
             config.topics().increments(),
             config.volume(),
             codec,
+            Topics.IMPATIENT,
             listener::skipped);
-    transactions = new OpenTransactions(chunkConsumer, config.topics().increments());
+    transactions =
+        new OpenTransactions(chunkConsumer, config.topics().increments(), Topics.IMPATIENT);
     stall = new Stall(config.volume(), listener, System::nanoTime);
-    ranges = new RangeReader(chunkConsumer, config.topics().chunks(), codec, config.scratch());
+    ranges =
+        new RangeReader(
+            chunkConsumer, config.topics().chunks(), codec, config.scratch(), Topics.IMPATIENT);
     acceptance = new Acceptance(config, sink, listener);
   }
 

@@ -14,12 +14,14 @@ final class OpenTransactions {
 
   private final Consumer<?, ?> uncommitted;
   private final String topic;
+  private final Topics topics;
   private final Map<TopicPartition, Long> hidden = new HashMap<>();
 
   /**
    * @param uncommitted consumer with isolation level read_uncommitted
    */
-  OpenTransactions(Consumer<?, ?> uncommitted, String topic) {
+  OpenTransactions(Consumer<?, ?> uncommitted, String topic, Topics topics) {
+    this.topics = topics;
     this.uncommitted = uncommitted;
     this.topic = topic;
   }
@@ -33,7 +35,8 @@ final class OpenTransactions {
    */
   Optional<String> look(Map<TopicPartition, Long> committed) {
     if (hidden.isEmpty()) {
-      Topics.ends(uncommitted, topic, committed.keySet())
+      topics
+          .ends(uncommitted, topic, committed.keySet())
           .forEach(
               (partition, end) -> {
                 if (end > committed.getOrDefault(partition, 0L)) {

@@ -21,7 +21,6 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,6 +46,7 @@ final class RangeReader {
   private final String topic;
   private final RecordCodec codec;
   private final Path scratch;
+  private final Topics topics;
 
   /** Takes a chunk that was checked. */
   interface Handler {
@@ -60,7 +60,12 @@ final class RangeReader {
    * @param scratch directory for temporary files
    */
   RangeReader(
-      Consumer<byte[], ByteBuffer> consumer, String topic, RecordCodec codec, Path scratch) {
+      Consumer<byte[], ByteBuffer> consumer,
+      String topic,
+      RecordCodec codec,
+      Path scratch,
+      Topics topics) {
+    this.topics = topics;
     this.scratch = scratch;
     this.consumer = consumer;
     this.topic = topic;
@@ -233,11 +238,14 @@ final class RangeReader {
       Map<TopicPartition, Long> begin;
       Map<TopicPartition, Long> end;
       try {
-        begin = Topics.beginnings(consumer, topic, open.keySet());
-        end = Topics.ends(consumer, topic, open.keySet());
-      } catch (TimeoutException e) {
-        checkPartitions();
-        throw e;
+        begin = topics.beginnings(consumer, topic, open.keySet());
+        end = topics.ends(consumer, topic, open.keySet());
+      } catch (Topics.NoPartitionException e) {
+        throw new IncrementException(
+            MISSING,
+            "chunks of increment %s of %s are gone: %s"
+                .formatted(manifest.getIncrementId(), manifest.getVolume(), e.getMessage()),
+            e);
       }
       for (Map.Entry<TopicPartition, PartitionRange> entry : open.entrySet()) {
         PartitionRange range = entry.getValue();
@@ -247,17 +255,6 @@ final class RangeReader {
         long need = range.getFirstOffset();
         if (begin.getOrDefault(entry.getKey(), 0L) > need && !readBeyond(entry.getKey(), need)) {
           throw missing(range.getPartition(), "deleted");
-        }
-      }
-    }
-
-    /** A topic that was made anew may have fewer. */
-    private void checkPartitions() throws IncrementException {
-      Set<Integer> there = new HashSet<>();
-      Topics.partitions(consumer, topic).forEach(info -> there.add(info.partition()));
-      for (PartitionRange range : open.values()) {
-        if (!there.contains(range.getPartition())) {
-          throw missing(range.getPartition(), "gone: there is no such partition");
         }
       }
     }

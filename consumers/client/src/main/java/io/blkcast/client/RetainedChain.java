@@ -53,13 +53,19 @@ public final class RetainedChain implements AutoCloseable {
     catalogueConsumer = consumer(config.catalogueSettings());
     chunkConsumer = consumer(config.chunkSettings());
     ranges =
-        new RangeReader(chunkConsumer, config.topics().chunks(), config.codec(), config.scratch());
+        new RangeReader(
+            chunkConsumer,
+            config.topics().chunks(),
+            config.codec(),
+            config.scratch(),
+            Topics.PATIENT);
     catalogue =
         new Catalogue(
             catalogueConsumer,
             config.topics().increments(),
             config.volume(),
             config.codec(),
+            Topics.PATIENT,
             what -> {});
   }
 
@@ -135,7 +141,7 @@ public final class RetainedChain implements AutoCloseable {
    */
   public Optional<String> hidden() throws IncrementException {
     OpenTransactions transactions =
-        new OpenTransactions(chunkConsumer, config.topics().increments());
+        new OpenTransactions(chunkConsumer, config.topics().increments(), Topics.PATIENT);
     long start = System.nanoTime();
     try {
       while (true) {

@@ -10,11 +10,15 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import org.apache.avro.specific.SpecificRecord;
@@ -34,13 +38,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the chunks topic alone, from front to back, as any consumer may: stages what follows {@code
- * IncrementStarted} and applies it at {@code IncrementCommitted}. For volumes that are not striped;
- * {@link Follower} is the better way wherever the increments topic can be read.
+ * Reads the chunks topic alone, from front to back, as any consumer may: stages chunks under their
+ * increment's id, and applies them when {@code IncrementCommitted} has come and every range that it
+ * names is read. Partitions have no order among each other, so a striped volume's chunks come
+ * before {@code IncrementStarted} and after the manifest. {@link Follower} is the better way
+ * wherever the increments topic can be read.
  *
- * <p>Records carry their increment's id, so those of an exporter that was shut out and writes on do
- * no harm: they are staged apart, and dropped as soon as any increment commits, after which theirs
- * never can. Where to go on is kept as the group's offset in Kafka; it never passes the start of an
+ * <p>Records of an exporter that was shut out and writes on do no harm: they are staged apart, and
+ * dropped as soon as an increment commits that started later, after which theirs never can. Where
+ * to go on is kept as the group's offsets in Kafka; they never pass the first record of an
  * increment that is still open. Staging takes disk space, as much as the increment's payload;
  * memory is bounded. All is done by the thread that calls {@link #run}.
  */
@@ -59,8 +65,24 @@ public final class SequentialReader implements AutoCloseable {
   private final Map<UUID, Open> open = new HashMap<>();
   private volatile boolean closed;
 
-  /** An increment that has started and not ended. */
-  private record Open(TopicPartition partition, long startedAt, Stage stage) {}
+  private final Deque<Ended> ended = new ArrayDeque<>();
+  private final Set<UUID> seen = new HashSet<>();
+
+  /** An increment of which something was read and that has not ended. */
+  private static final class Open {
+    private final Stage stage;
+    private final Map<TopicPartition, Long> first = new HashMap<>();
+    private Optional<Long> startedAt = Optional.empty();
+    private int commitsSince;
+
+    Open(Stage stage) {
+      this.stage = stage;
+    }
+  }
+
+  /** A manifest whose chunks may not all be read yet, and where it was. */
+  private record Ended(
+      IncrementCommitted manifest, ByteBuffer raw, TopicPartition partition, long offset) {}
 
   /**
    * @param group consumer group whose offsets say where to go on; one for each sink
@@ -107,7 +129,9 @@ public final class SequentialReader implements AutoCloseable {
             take(record);
           }
         }
-        if (atEnd()) {
+        boolean atEnd = atEnd();
+        settle(atEnd);
+        if (atEnd) {
           Optional<IncrementException> missing = acceptance.missing();
           if (missing.isEmpty()) {
             listener.caughtUp();
@@ -141,83 +165,119 @@ public final class SequentialReader implements AutoCloseable {
     }
   }
 
-  private void take(ConsumerRecord<byte[], ByteBuffer> record)
-      throws IOException, IncrementException {
+  private void take(ConsumerRecord<byte[], ByteBuffer> record) throws IOException {
     SpecificRecord value = Records.decodeOrNull(config.codec(), record.value());
     TopicPartition partition = new TopicPartition(record.topic(), record.partition());
     if (value instanceof IncrementStarted started) {
-      drop(started.getIncrementId());
-      open.put(
-          started.getIncrementId(),
-          new Open(partition, record.offset(), new Stage(stageDir, config.codec())));
+      open(started.getIncrementId(), partition, record.offset()).startedAt =
+          Optional.of(record.offset());
     } else if (value instanceof DataChunk chunk) {
-      Open increment = open.get(chunk.getIncrementId());
-      if (increment != null) {
-        increment.stage().add(record.value());
-      }
+      open(chunk.getIncrementId(), partition, record.offset()).stage.add(record.value());
     } else if (value instanceof IncrementAborted aborted) {
       drop(aborted.getIncrementId());
-    } else if (value instanceof IncrementCommitted manifest) {
-      commit(manifest, record);
-      remember(partition, record.offset() + 1);
+    } else if (value instanceof IncrementCommitted manifest
+        && manifest.getVolume().equals(config.volume())
+        && seen.add(manifest.getIncrementId())) {
+      ended.add(new Ended(manifest, Records.copy(record.value()), partition, record.offset()));
     }
   }
 
-  private void commit(IncrementCommitted manifest, ConsumerRecord<byte[], ByteBuffer> record)
-      throws IncrementException, IOException {
-    Open increment = open.get(manifest.getIncrementId());
-    acceptance.offer(manifest, record.value(), () -> apply(manifest, increment));
-    // A commit shuts out every exporter from before it: what they left open stays open for ever.
-    for (UUID id : List.copyOf(open.keySet())) {
-      drop(id);
-    }
-  }
-
-  private void apply(IncrementCommitted manifest, @Nullable Open increment)
-      throws IncrementException {
+  private Open open(UUID id, TopicPartition partition, long offset) throws IOException {
+    Open increment = open.get(id);
     if (increment == null) {
+      increment = new Open(new Stage(stageDir, config.codec()));
+      open.put(id, increment);
+    }
+    increment.first.putIfAbsent(partition, offset);
+    return increment;
+  }
+
+  /**
+   * Applies the increments whose chunks are all read, in the order of their manifests.
+   *
+   * @param atEnd whether there is nothing more to wait for, whatever a manifest names
+   */
+  private void settle(boolean atEnd) throws IOException, IncrementException {
+    while (!ended.isEmpty() && (atEnd || isRead(ended.peek().manifest()))) {
+      commit(ended.remove());
+      remember();
+    }
+  }
+
+  private boolean isRead(IncrementCommitted manifest) {
+    return manifest.getChunkRanges().stream()
+        .allMatch(
+            range -> {
+              TopicPartition partition =
+                  new TopicPartition(config.topics().chunks(), range.getPartition());
+              return !consumer.assignment().contains(partition)
+                  || consumer.position(partition) >= range.getEndOffset();
+            });
+  }
+
+  private void commit(Ended end) throws IncrementException, IOException {
+    IncrementCommitted manifest = end.manifest();
+    Open increment = open.get(manifest.getIncrementId());
+    acceptance.offer(
+        manifest, end.raw(), () -> apply(manifest, increment == null ? null : increment.stage));
+    drop(manifest.getIncrementId());
+    // A commit shuts out every exporter from before it: what they left open stays open for ever.
+    for (Map.Entry<UUID, Open> other : List.copyOf(open.entrySet())) {
+      Open left = other.getValue();
+      left.commitsSince++;
+      // Of what has no start by the second commit the start is not retained.
+      if (left.startedAt.map(at -> at < end.offset()).orElse(left.commitsSince > 1)) {
+        drop(other.getKey());
+      }
+    }
+  }
+
+  private void apply(IncrementCommitted manifest, @Nullable Stage stage) throws IncrementException {
+    if (stage == null) {
       throw new IncrementException(
           Code.MISSING,
           "increment %s of %s began before what is retained"
               .formatted(manifest.getIncrementId(), manifest.getVolume()));
     }
-    increment
-        .stage()
-        .read(
-            manifest,
-            (chunk, content) ->
-                sink.expect(manifest, chunk.getByteOffset(), chunk.getSizeBytes(), content));
+    stage.read(
+        manifest,
+        (chunk, content) ->
+            sink.expect(manifest, chunk.getByteOffset(), chunk.getSizeBytes(), content));
     sink.begin(manifest);
-    increment
-        .stage()
-        .read(
-            manifest,
-            (chunk, content) -> {
-              if (content == null) {
-                sink.zero(chunk.getByteOffset(), chunk.getSizeBytes());
-              } else {
-                sink.data(chunk.getByteOffset(), content.duplicate());
-              }
-            });
+    stage.read(
+        manifest,
+        (chunk, content) -> {
+          if (content == null) {
+            sink.zero(chunk.getByteOffset(), chunk.getSizeBytes());
+          } else {
+            sink.data(chunk.getByteOffset(), content.duplicate());
+          }
+        });
     sink.commit(manifest);
   }
 
   private void drop(UUID id) throws IOException {
     Open increment = open.remove(id);
     if (increment != null) {
-      increment.stage().close();
+      increment.stage.close();
     }
   }
 
-  private void remember(TopicPartition partition, long offset) {
-    long oldest =
-        open.values().stream()
-            .filter(increment -> increment.partition().equals(partition))
-            .mapToLong(Open::startedAt)
-            .min()
-            .orElse(offset);
+  /** Keeps where to go on: in each partition at the first record that may still be needed. */
+  private void remember() {
+    Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+    for (TopicPartition partition : consumer.assignment()) {
+      long oldest = consumer.position(partition);
+      for (Open increment : open.values()) {
+        oldest = Math.min(oldest, increment.first.getOrDefault(partition, oldest));
+      }
+      for (Ended end : ended) {
+        oldest = end.partition().equals(partition) ? Math.min(oldest, end.offset()) : oldest;
+      }
+      offsets.put(partition, new OffsetAndMetadata(oldest));
+    }
     try {
-      consumer.commitSync(Map.of(partition, new OffsetAndMetadata(oldest)));
+      consumer.commitSync(offsets);
     } catch (RetriableException e) {
       LOG.warn("{}: offset not kept, more will be read again: {}", config.volume(), e.toString());
     }
@@ -236,7 +296,7 @@ public final class SequentialReader implements AutoCloseable {
     acceptance.close();
     for (Open increment : open.values()) {
       try {
-        increment.stage().close();
+        increment.stage.close();
       } catch (IOException e) {
         LOG.debug("temporary file not closed: {}", e.toString());
       }

@@ -71,7 +71,7 @@ class CatalogueTest {
   }
 
   private Catalogue catalogue(RecordCodec codec) {
-    return new Catalogue(consumer, PARTITION.topic(), "vol", codec, skipped::add);
+    return new Catalogue(consumer, PARTITION.topic(), "vol", codec, Topics.IMPATIENT, skipped::add);
   }
 
   private byte[] manifest(String volume, int id) {

@@ -25,7 +25,7 @@ class RangeReaderTest {
   private final RecordCodec codec = RecordCodec.singleObject();
   private final MockConsumer<byte[], ByteBuffer> consumer = new MockConsumer<>("none");
   private final RangeReader reader =
-      new RangeReader(consumer, PARTITION.topic(), codec, Path.of(""));
+      new RangeReader(consumer, PARTITION.topic(), codec, Path.of(""), Topics.IMPATIENT);
   private final List<Long> read = new ArrayList<>();
   private final List<TopicPartition> paused = new ArrayList<>();
 

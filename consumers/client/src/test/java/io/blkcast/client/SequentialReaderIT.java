@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.blkcast.broker.EmbeddedBroker;
+import io.blkcast.codec.TopicNames;
 import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
@@ -173,6 +174,49 @@ class SequentialReaderIT {
     catchUp();
     assertThat(sink.state().applying()).isEmpty();
     assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void stripesAreStagedBeforeTheirStartAndAwaitedAfterTheirManifest() throws Exception {
+    TopicNames striped = new TopicNames("striped.");
+    try (TestExporter many =
+        new TestExporter(broker.bootstrapServers(), "striped", CAPACITY, 3, striped)) {
+      many.createTopics();
+      FollowerConfig base =
+          FollowerConfig.of("striped", Map.of("bootstrap.servers", broker.bootstrapServers()));
+      FollowerConfig config =
+          new FollowerConfig(
+              base.volume(),
+              striped,
+              base.codec(),
+              base.kafka(),
+              // A record at a time, so that partitions are far apart.
+              Map.of("max.poll.records", 1),
+              Map.of(),
+              base.from(),
+              base.bufferBytes(),
+              base.resyncRepeat(),
+              "test",
+              base.scratch());
+      for (int round = 0; round < 6; round++) {
+        TestExporter.Attempt killed = many.new Attempt(IncrementKind.DELTA);
+        TestExporter.Attempt attempt =
+            many.new Attempt(round == 0 ? IncrementKind.BASELINE : IncrementKind.DELTA);
+        for (int block = 0; block < 16; block++) {
+          attempt.piece(inModel(raw((long) block * BLOCK, content(1))));
+          killed.piece(raw((long) block * BLOCK, content(1)));
+        }
+        attempt.commit();
+        if (round % 2 == 0) {
+          try (SequentialReader reader =
+              new SequentialReader(config, "striped", stageDir, sink, FollowerListener.NONE)) {
+            reader.run(Follower.Until.CAUGHT_UP);
+          }
+          assertThat(sink.bytes).isEqualTo(model);
+        }
+      }
+      assertThat(sink.committed).hasSize(5).doesNotHaveDuplicates();
+    }
   }
 
   @Test

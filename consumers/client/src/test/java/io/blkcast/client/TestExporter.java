@@ -35,7 +35,7 @@ final class TestExporter implements AutoCloseable {
 
   static final int BLOCK = 4096;
 
-  final TopicNames topics = TopicNames.defaults();
+  final TopicNames topics;
   final RecordCodec codec = RecordCodec.singleObject();
   final String volume;
   final int capacity;
@@ -45,6 +45,12 @@ final class TestExporter implements AutoCloseable {
   private @Nullable Position last;
 
   TestExporter(String bootstrapServers, String volume, int capacity, int stripes) {
+    this(bootstrapServers, volume, capacity, stripes, TopicNames.defaults());
+  }
+
+  TestExporter(
+      String bootstrapServers, String volume, int capacity, int stripes, TopicNames topics) {
+    this.topics = topics;
     this.volume = volume;
     this.capacity = capacity;
     this.stripes = stripes;
