@@ -4,7 +4,6 @@ import io.blkcast.exporter.publish.PublishException.Code;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -41,6 +40,8 @@ public final class BrokerWatch implements AutoCloseable {
 
   /** Of each question; what is wrong with the addresses is asked after the first. */
   private static final int ANSWER_WITHIN_MS = 3_000;
+
+  private static final Duration UNSETTLED = Duration.ofSeconds(2);
 
   /** Whoever deleted a topic may be about to make it anew, with settings of his own. */
   private static final Duration GRACE = Duration.ofSeconds(15);
@@ -85,10 +86,12 @@ public final class BrokerWatch implements AutoCloseable {
       if (!answers(asked)) {
         return;
       }
+      // Asked before: a topic that is made in between is not taken for a missing one.
+      boolean made = topicsMade.getAsBoolean();
       Map<String, TopicDescription> topics = describe(asked);
       Set<String> renewed = renewed(topics);
       handler.accept(new Seen(renewed, clock.look(asked)));
-      requireAll(asked, topics);
+      requireAll(asked, topics, made);
       Optional<String> hanging = transactions.look(asked, transactional(topics));
       if (hanging.isPresent()) {
         throw new PublishException(Code.RETRIABLE, hanging.get());
@@ -188,10 +191,10 @@ public final class BrokerWatch implements AutoCloseable {
   }
 
   /** Fails with what is missing; makes it when nobody else has for a while. */
-  private void requireAll(Admin asked, Map<String, TopicDescription> topics)
+  private void requireAll(Admin asked, Map<String, TopicDescription> topics, boolean made)
       throws PublishException {
     missingSince.keySet().removeAll(topics.keySet());
-    if (!topicsMade.getAsBoolean()) {
+    if (!made) {
       return;
     }
     long now = System.nanoTime();
@@ -202,11 +205,19 @@ public final class BrokerWatch implements AutoCloseable {
         due |= now - since > GRACE.toNanos();
       }
     }
-    if (missingSince.isEmpty()) {
+    // Not every broker knows of a new topic at once.
+    List<String> missing =
+        missingSince.entrySet().stream()
+            .filter(topic -> now - topic.getValue() > UNSETTLED.toNanos())
+            .map(Map.Entry::getKey)
+            .toList();
+    if (missing.isEmpty()) {
       return;
     }
-    Set<String> missing = new HashSet<>(missingSince.keySet());
-    String what = "topic " + String.join(", ", new TreeSet<>(missing)) + " is missing";
+    String what =
+        missing.size() == 1
+            ? "topic " + missing.get(0) + " is missing"
+            : "topics " + String.join(", ", missing) + " are missing";
     if (due) {
       try {
         new TopicSetup(asked, specs, settings.replicationFactor(), settings.remedyOfDenial())
@@ -220,7 +231,7 @@ public final class BrokerWatch implements AutoCloseable {
     throw new PublishException(
         Code.RETRIABLE,
         what
-            + ": was it deleted? Nothing can be published meanwhile. It is made anew in "
+            + "; deleted? Nothing can be published meanwhile. What is missing is made anew after "
             + GRACE.toSeconds()
             + " s, unless somebody else does so before");
   }
