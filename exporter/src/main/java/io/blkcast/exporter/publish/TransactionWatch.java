@@ -2,6 +2,7 @@ package io.blkcast.exporter.publish;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +30,9 @@ final class TransactionWatch {
   /** As long the end of what consumers see may stand still before something that is written. */
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
+  /** Named at once: one transaction may hang on all partitions. */
+  private static final int MOST = 3;
+
   private record Stand(long stable, long since) {}
 
   private final Map<TopicPartition, Stand> stands = new HashMap<>();
@@ -40,7 +44,7 @@ final class TransactionWatch {
     Map<TopicPartition, Long> written = ends(admin, partitions, IsolationLevel.READ_UNCOMMITTED);
     stands.keySet().retainAll(partitions);
     long now = System.nanoTime();
-    Optional<String> found = Optional.empty();
+    List<String> found = new ArrayList<>();
     for (TopicPartition partition : partitions) {
       long seen = stable.getOrDefault(partition, 0L);
       if (written.getOrDefault(partition, 0L) <= seen) {
@@ -50,11 +54,11 @@ final class TransactionWatch {
       Stand before = stands.get(partition);
       if (before == null || before.stable() != seen) {
         stands.put(partition, new Stand(seen, now));
-      } else if (found.isEmpty() && now - before.since() >= PATIENCE.toNanos()) {
-        found = Optional.of(describe(admin, partition, seen));
+      } else if (found.size() < MOST && now - before.since() >= PATIENCE.toNanos()) {
+        found.add(describe(admin, partition, seen));
       }
     }
-    return found;
+    return found.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", found));
   }
 
   private static Map<TopicPartition, Long> ends(
