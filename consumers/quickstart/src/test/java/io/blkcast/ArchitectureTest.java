@@ -47,7 +47,7 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule publish_knows_the_records =
-      knowsOnly(EXPORTER + ".publish..", ACCESS, CODEC, RECORDS);
+      knowsOnly(EXPORTER + ".publish..", "io.blkcast.config", ACCESS, CODEC, RECORDS);
 
   @ArchTest
   static final ArchRule an_increment_knows_devices_by_their_interface =

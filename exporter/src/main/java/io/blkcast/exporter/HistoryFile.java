@@ -1,13 +1,13 @@
 package io.blkcast.exporter;
 
 import io.blkcast.config.FileReplacement;
+import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.increment.VolumeHistory;
 import io.blkcast.exporter.increment.VolumeHistory.Doubt;
 import io.blkcast.exporter.publish.Link;
 import io.blkcast.exporter.publish.Place;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -48,7 +48,7 @@ final class HistoryFile implements VolumeHistory.Store {
   private static VolumeHistory read(Path file, String volume, InstantSource clock) {
     String why;
     try {
-      return parse(Files.readString(file, StandardCharsets.US_ASCII), volume);
+      return parse(new String(OwnFiles.read(file), StandardCharsets.US_ASCII), volume);
     } catch (NoSuchFileException e) {
       return VolumeHistory.NONE;
     } catch (IOException e) {

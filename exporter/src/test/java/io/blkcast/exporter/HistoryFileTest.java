@@ -9,6 +9,7 @@ import io.blkcast.exporter.publish.Place;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Map;
@@ -82,6 +83,17 @@ class HistoryFileTest {
   void something_else_in_its_place_is_a_doubt() throws IOException {
     Files.createDirectory(file);
     assertDoubt(read("a"), "cannot be read");
+  }
+
+  @Test
+  void what_another_user_could_have_written_is_a_doubt() throws IOException {
+    save(FULL);
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
+    assertDoubt(read("a"), "can be written by others");
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    Path elsewhere = Files.move(file, dir.resolve("elsewhere"));
+    Files.createSymbolicLink(file, elsewhere);
+    assertDoubt(read("a"), "symbolic link");
   }
 
   private static void assertDoubt(VolumeHistory history, String why) {

@@ -1,9 +1,11 @@
 package io.blkcast.exporter.publish;
 
 import io.blkcast.config.FileReplacement;
+import io.blkcast.config.OwnFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
@@ -32,8 +34,9 @@ final class SignalPositions {
   static SignalPositions read(Path file) {
     SignalPositions positions = new SignalPositions(file);
     try {
-      if (Files.exists(file)) {
-        for (String line : Files.readAllLines(file)) {
+      if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+        String text = new String(OwnFiles.read(file), StandardCharsets.UTF_8);
+        for (String line : text.lines().toList()) {
           String[] words = line.split(" ", -1);
           positions.next.put(words[0] + " " + Integer.parseInt(words[1]), Long.parseLong(words[2]));
         }
