@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.blkcast.client.Position;
+import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.schema.IncrementKind;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -78,5 +82,27 @@ class TargetIT {
       assertThat(mount().status()).as("status of mount").isNotZero();
     }
     assertThat(mount().status()).as("status of mount afterwards").isZero();
+  }
+
+  @Test
+  void unfinishedIncrementIsFinishedOnTheVeryDeviceAlone(@TempDir Path dir) throws Exception {
+    Path state = dir.resolve("state.json");
+    IncrementCommitted baseline = Manifests.of(IncrementKind.BASELINE, 8 << 20);
+    try (ReplicaSink sink = ReplicaSink.open(device, state, "vol", true)) {
+      sink.begin(baseline);
+      sink.data(0, ByteBuffer.wrap(new byte[4096]));
+    }
+    try (ReplicaSink sink = ReplicaSink.open(device, state, "vol", false)) {
+      assertThat(sink.state().applying()).contains(Position.of(baseline));
+    }
+    // Another disk under the same name, of the same size.
+    Path other = dir.resolve("other");
+    try (RandomAccessFile file = new RandomAccessFile(other.toFile(), "rw")) {
+      file.setLength(16 << 20);
+    }
+    assertMade(run("losetup", "--detach", device.toString()));
+    assertMade(run("losetup", device.toString(), other.toString()));
+    assertThatThrownBy(() -> ReplicaSink.open(device, state, "vol", false))
+        .hasMessageContaining("is not the device to which increment");
   }
 }
