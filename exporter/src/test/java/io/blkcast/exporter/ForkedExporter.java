@@ -65,6 +65,12 @@ final class ForkedExporter implements AutoCloseable {
     return of(fork(scene, environment, List.of(), jvm));
   }
 
+  /** In a process that may have so many files and sockets open. */
+  static ForkedExporter withFiles(int files, Scene scene, String... jvm) throws IOException {
+    List<String> limited = List.of("sh", "-c", "ulimit -n " + files + "; exec \"$0\" \"$@\"");
+    return of(fork(scene, Map.of(), limited, jvm));
+  }
+
   static ForkedExporter underUmask(Scene scene, String umask) throws IOException {
     return of(forkUnderUmask(scene, umask));
   }
