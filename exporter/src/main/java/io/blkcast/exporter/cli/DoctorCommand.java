@@ -6,6 +6,7 @@ import io.blkcast.exporter.doctor.Finding;
 import io.blkcast.exporter.doctor.Finding.Verdict;
 import io.blkcast.exporter.doctor.Host;
 import io.blkcast.exporter.source.blksnap.BlksnapProbe;
+import io.blkcast.log.Printable;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.PrintWriter;
@@ -41,7 +42,7 @@ final class DoctorCommand implements Callable<Integer> {
     List<Finding> findings =
         new Doctor(Host.local(), BlksnapProbe.local()).examine(config.file, System.getenv());
     PrintWriter out = Output.of(spec);
-    out.print(json ? object(findings) : table(findings));
+    out.print(Printable.lines(json ? object(findings) : table(findings)));
     out.flush();
     return healthy(findings) ? CommandException.OK : CommandException.FAILED;
   }
