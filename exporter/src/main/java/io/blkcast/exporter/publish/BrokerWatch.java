@@ -182,7 +182,10 @@ public final class BrokerWatch implements AutoCloseable {
     topics.forEach(
         (name, topic) -> {
           Uuid before = ids.put(name, topic.topicId());
-          if (before != null && !before.equals(topic.topicId())) {
+          // One that was deleted before it was ever seen here was missing in between.
+          boolean other =
+              before == null ? missingSince.containsKey(name) : !before.equals(topic.topicId());
+          if (other) {
             LOG.warn("topic {} was deleted and made anew: what it held is gone", name);
             renewed.add(name);
           }
