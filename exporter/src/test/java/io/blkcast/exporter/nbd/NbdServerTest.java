@@ -211,7 +211,7 @@ class NbdServerTest {
     int port = front.listen(0, "127.0.0.1").await().actualPort();
     try (RawClient client = new RawClient(SocketAddress.inetSocketAddress(port, "127.0.0.1"))) {
       assertThat(client.isOver()).isTrue();
-      assertThat(server.connections()).isZero();
+      await().until(() -> server.connections() == 0);
     }
   }
 
