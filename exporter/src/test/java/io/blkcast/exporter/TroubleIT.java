@@ -276,7 +276,7 @@ class TroubleIT {
       foreign
           .send(new ProducerRecord<>("blkcast.increments", bytes("x"), bytes("x")))
           .get(60, TimeUnit.SECONDS);
-      awaitReason(management, "foreign-tx hangs on blkcast.increments-0");
+      awaitReason(management, "transactional.id foreign-tx", "hangs on blkcast.increments-0");
       foreign.abortTransaction();
       awaitReady(management);
     } finally {
