@@ -92,8 +92,8 @@ final class Acceptance implements AutoCloseable {
       clocksTold = true;
       LOG.warn(
           "{}: increment {} was committed at {} by its exporter's clock, {} min ahead of this"
-              + " machine's: one of the clocks is wrong. Until it is set right the exporter may take"
-              + " a request for a BASELINE for one from before its start",
+              + " machine's: one of the clocks is wrong. What is replicated does not depend on it;"
+              + " correct it all the same, because times in logs and events are misleading",
           volume,
           manifest.getIncrementId(),
           manifest.getCommittedAt(),

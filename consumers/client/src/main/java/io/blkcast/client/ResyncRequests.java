@@ -19,9 +19,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Asks a volume's exporter for a BASELINE, again from time to time until {@link #done}: an exporter
- * takes no notice of signals from before its own start. The time between two doubles each time, as
- * a BASELINE that cannot be taken either costs a whole volume. Used by one thread.
+ * Asks a volume's exporter for a BASELINE, again from time to time until {@link #done}: a request
+ * may be lost, and the very first start of an exporter skips those sent before it. The time between
+ * two doubles each time, as a BASELINE that cannot be applied either costs a whole volume. Used by
+ * one thread.
  */
 final class ResyncRequests implements AutoCloseable {
 
