@@ -23,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -191,6 +192,36 @@ class ApiIT {
           .accept(document.at("/components/schemas/Progress"), data, "progress event");
     }
     seen.add("get " + path + " 200");
+    followTooOften(base, document, path, volume);
+  }
+
+  /** One stream after the other, none of them ended, until the next is refused. */
+  private void followTooOften(String base, JsonNode document, String path, String volume)
+      throws Exception {
+    URI uri = URI.create(base + path.replace("{volume}", volume));
+    List<java.io.InputStream> open = new ArrayList<>();
+    try {
+      HttpResponse<java.io.InputStream> response;
+      do {
+        response =
+            Scene.HTTP.send(
+                HttpRequest.newBuilder(uri).header("Authorization", "bearer " + READER).build(),
+                BodyHandlers.ofInputStream());
+        open.add(response.body());
+      } while (response.statusCode() == 200 && open.size() < 100);
+      assertThat(response.statusCode()).as("stream %d of %s", open.size(), path).isEqualTo(503);
+      JsonNode described = resolve(document, operation(document, "get", path, "503"));
+      new SchemaCheck(document)
+          .accept(
+              described.at("/content/application~1json/schema"),
+              JSON.readTree(response.body()),
+              "refused stream");
+    } finally {
+      for (java.io.InputStream stream : open) {
+        stream.close();
+      }
+    }
+    seen.add("get " + path + " 503");
   }
 
   private static Set<String> described(JsonNode document) {
