@@ -3,6 +3,8 @@ package io.blkcast.log;
 import ch.qos.logback.classic.pattern.ThrowableProxyConverter;
 import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.classic.spi.StackTraceElementProxy;
+import ch.qos.logback.classic.spi.ThrowableProxy;
+import java.io.IOException;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +13,18 @@ import org.jspecify.annotations.Nullable;
  * as {@link MessageConverter} does.
  */
 public final class StackTraceConverter extends ThrowableProxyConverter {
+
+  /**
+   * Formats a trace that nobody sees, so that all classes are loaded. Later there may be no file
+   * descriptor left to load them with, and a thread that accepts connections would end of that.
+   */
+  @Override
+  public void start() {
+    super.start();
+    IOException cause = new IOException("\n");
+    cause.addSuppressed(new IllegalStateException("\n"));
+    throwableProxyToString(new ThrowableProxy(new RuntimeException("\n", cause)));
+  }
 
   @Override
   protected String throwableProxyToString(IThrowableProxy thrown) {
