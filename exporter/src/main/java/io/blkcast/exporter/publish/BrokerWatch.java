@@ -4,6 +4,7 @@ import io.blkcast.exporter.publish.PublishException.Code;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -51,7 +52,10 @@ public final class BrokerWatch implements AutoCloseable {
   private final BooleanSupplier topicsMade;
   private final TransactionWatch transactions = new TransactionWatch();
   private final ClockWatch clock = new ClockWatch();
-  private final Map<String, Uuid> ids = new HashMap<>();
+
+  /** All that each topic has had: a broker that lags behind still names an older one. */
+  private final Map<String, Set<Uuid>> ids = new HashMap<>();
+
   private final Map<String, Long> missingSince = new TreeMap<>();
   private @Nullable Admin admin;
   private boolean silent;
@@ -177,15 +181,18 @@ public final class BrokerWatch implements AutoCloseable {
     return topics;
   }
 
-  private Set<String> renewed(Map<String, TopicDescription> topics) {
+  /** Topics that have an id which they never had before, since they were seen first. */
+  Set<String> renewed(Map<String, TopicDescription> topics) {
     Set<String> renewed = new TreeSet<>();
     topics.forEach(
         (name, topic) -> {
-          Uuid before = ids.put(name, topic.topicId());
+          if (topic.topicId().equals(Uuid.ZERO_UUID)) {
+            return;
+          }
+          Set<Uuid> before = ids.computeIfAbsent(name, ignored -> new HashSet<>());
           // One that was deleted before it was ever seen here was missing in between.
-          boolean other =
-              before == null ? missingSince.containsKey(name) : !before.equals(topic.topicId());
-          if (other) {
+          boolean first = before.isEmpty() && !missingSince.containsKey(name);
+          if (before.add(topic.topicId()) && !first) {
             LOG.warn("topic {} was deleted and made anew: what it held is gone", name);
             renewed.add(name);
           }
