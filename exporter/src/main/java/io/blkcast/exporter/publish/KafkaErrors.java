@@ -5,6 +5,7 @@ import io.blkcast.exporter.publish.PublishException.Code;
 import java.time.Instant;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.regex.Pattern;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.errors.AuthenticationException;
@@ -30,6 +31,10 @@ import org.jspecify.annotations.Nullable;
 
 /** Makes of what Kafka's clients throw what the exporter acts upon. */
 final class KafkaErrors {
+
+  /** The admin client tells of a call with its times, so that no two messages are the same. */
+  private static final Pattern TIMED_OUT =
+      Pattern.compile("Call\\(callName=(\\w+).*\\) timed out at \\d+ after \\d+ attempt\\(s\\)");
 
   private KafkaErrors() {}
 
@@ -126,7 +131,9 @@ final class KafkaErrors {
 
   private static String cause(Throwable failure) {
     String message = failure.getMessage();
-    return message == null || message.isBlank() ? failure.toString() : message;
+    return message == null || message.isBlank()
+        ? failure.toString()
+        : TIMED_OUT.matcher(message).replaceAll("no answer to $1 in time");
   }
 
   private static String remedy(Throwable failure, String remedyOfDenial) {
