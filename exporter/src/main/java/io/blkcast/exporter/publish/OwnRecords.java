@@ -1,5 +1,6 @@
 package io.blkcast.exporter.publish;
 
+import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.schema.IncrementAborted;
 import java.nio.ByteBuffer;
@@ -34,10 +35,20 @@ final class OwnRecords {
     records.clear();
   }
 
-  /** An end of an attempt commits nothing, whoever wrote it. */
+  /**
+   * An end of an attempt commits nothing, whoever wrote it.
+   *
+   * @throws CodecException where the schema registry is needed to tell, and does not answer
+   */
   static boolean endsAnAttempt(RecordCodec codec, byte[] value) {
     try {
       return codec.decode(ByteBuffer.wrap(value)) instanceof IncrementAborted;
+    } catch (CodecException e) {
+      if (e.code() == CodecException.Code.REGISTRY_UNAVAILABLE
+          || e.code() == CodecException.Code.REGISTRY_DENIED) {
+        throw e;
+      }
+      return false;
     } catch (RuntimeException | StackOverflowError e) {
       return false;
     }
