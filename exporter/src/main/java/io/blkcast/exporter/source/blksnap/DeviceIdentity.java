@@ -20,7 +20,8 @@ import java.util.stream.Stream;
  * What tells a block device from another under its name, and what lies below it from something else
  * below it: a stacked device keeps its number, and the module its map, when the table is loaded
  * anew. A multipath device may lose and regain paths, so of those only the disk that they lead to
- * counts. The size is left out: the module watches it.
+ * counts; an md array may lose and regain members, which it fills itself, and others it has only
+ * after it was stopped, as another device. The size is left out: the module watches it.
  *
  * @param trackingId that the module gave the device; the facts only count while it has that
  * @param facts by name, none empty
@@ -55,6 +56,9 @@ record DeviceIdentity(UUID trackingId, SortedMap<String, String> facts) {
     Path device = host.sys().resolve("class/block").resolve(name);
     for (String fact : FACTS) {
       read(device.resolve(fact)).ifPresent(value -> facts.put(prefix + fact, value));
+    }
+    if (Files.isDirectory(device.resolve("md"))) {
+      return;
     }
     List<String> members = new ArrayList<>();
     try (Stream<Path> slaves = Files.list(device.resolve("slaves"))) {

@@ -102,6 +102,25 @@ class DeviceIdentityTest {
   }
 
   @Test
+  void anArrayMayLoseAMemberAndGetAnother() throws IOException {
+    fact("md0", "dev", "9:0");
+    fact("md0", "diskseq", "11");
+    fact("md0", "md/level", "raid1");
+    slave("md0", "sda");
+    slave("md0", "loop0");
+    slave("dm-2", "md0");
+    DeviceIdentity array = of("md0");
+    DeviceIdentity above = of("dm-2");
+    Files.delete(device("md0").resolve("slaves/sda"));
+    slave("md0", "sdb");
+    assertThat(array.differs(of("md0"))).isEmpty();
+    assertThat(above.differs(of("dm-2"))).isEmpty();
+    fact("md0", "diskseq", "12");
+    assertThat(array.differs(of("md0"))).isPresent();
+    assertThat(above.differs(of("dm-2"))).isPresent();
+  }
+
+  @Test
   void aNewHistoryOfTheModuleIsNoDoubt() throws IOException {
     DeviceIdentity before = of("sda");
     fact("sda", "diskseq", "8");
