@@ -68,7 +68,8 @@ final class Heartbeat implements AutoCloseable {
     while (await()) {
       try {
         beat.run();
-      } catch (RuntimeException e) {
+      } catch (Throwable e) {
+        // Without this thread nothing notices what else writes, and nothing says so.
         LOG.error("{}: unexpected failure; tried again", thread.getName(), e);
       }
     }
