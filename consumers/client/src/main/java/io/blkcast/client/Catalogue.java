@@ -10,6 +10,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -20,12 +22,13 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
-import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,8 +36,11 @@ import org.slf4j.LoggerFactory;
 /**
  * The manifests of one volume, from the increments topic, committed ones only. A manifest is small
  * and the topic holds nothing else, so the whole of it is looked through at the start: no offset
- * need be remembered, and a topic that was made anew does no harm. All partitions are read; a
- * volume's records are in one of them. Used by one thread.
+ * need be remembered, and a topic that was made anew does no harm. Used by one thread.
+ *
+ * <p>All partitions are read. A volume's records are in the one that its key falls into, which is
+ * another once partitions are added. So partitions that come to be are read too, and those that
+ * hold older records before those that hold newer ones.
  */
 final class Catalogue {
 
@@ -53,11 +59,19 @@ final class Catalogue {
   private final RecordCodec codec;
   private final Topics topics;
   private final Consumer<String> skipped;
-  private final Map<UUID, Long> firstSeen = new HashMap<>();
+  private final Map<UUID, Place> firstSeen = new HashMap<>();
   private final Map<TopicPartition, Long> told = new HashMap<>();
   private final NavigableSet<String> others = new TreeSet<>();
   private @Nullable Suspect suspect;
   private Map<TopicPartition, Long> end = Map.of();
+
+  /** Those that the key fell into with ever more partitions, in that order; then all others. */
+  private List<TopicPartition> order = List.of();
+
+  /** How many of these the key fell into. */
+  private int homes;
+
+  private record Place(int partition, long offset) {}
 
   /** A record that cannot be read and may be a manifest of the volume. */
   private record Suspect(TopicPartition partition, long offset, String what) {}
@@ -89,18 +103,30 @@ final class Catalogue {
 
   /** Reads all that is committed at the moment, from the first retained manifest on. */
   void scan(Consumer<Entry> each) {
-    List<PartitionInfo> partitions = topics.partitions(consumer, topic);
+    int partitions = topics.partitions(consumer, topic).size();
     firstSeen.clear();
     suspect = null;
-    consumer.assign(
-        partitions.stream()
-            .map(info -> new TopicPartition(topic, info.partition()))
-            .collect(Collectors.toSet()));
-    consumer.seekToBeginning(consumer.assignment());
+    assign(partitions);
+    consumer.seekToBeginning(order);
     refreshEnd();
     while (!atEnd()) {
       poll(POLL).forEach(each);
     }
+  }
+
+  private void assign(int partitions) {
+    Map<Integer, Integer> lastHome = new HashMap<>();
+    for (int count = 1; count <= partitions; count++) {
+      lastHome.put(Utils.toPositive(Utils.murmur2(key)) % count, count);
+    }
+    homes = lastHome.size();
+    order =
+        IntStream.range(0, partitions)
+            .boxed()
+            .sorted(Comparator.comparing(p -> lastHome.getOrDefault(p, Integer.MAX_VALUE)))
+            .map(p -> new TopicPartition(topic, p))
+            .toList();
+    consumer.assign(order);
   }
 
   /** Where to begin: after what is applied, or at what is applied in part, or at a BASELINE. */
@@ -110,7 +136,16 @@ final class Catalogue {
     return search.result();
   }
 
-  /** The next manifest read will be this one. */
+  /** Begins with this manifest: what comes before it is left out, and all that comes after read. */
+  void begin(Entry entry) {
+    seek(entry);
+    int at = order.indexOf(entry.partition());
+    if (at + 1 < homes) {
+      consumer.seekToBeginning(order.subList(at + 1, homes));
+    }
+  }
+
+  /** The next manifest read of this one's partition will be this one. */
   void seek(Entry entry) {
     consumer.seek(entry.partition(), entry.offset());
   }
@@ -126,8 +161,9 @@ final class Catalogue {
     List<Entry> entries = new ArrayList<>();
     Set<TopicPartition> left = new HashSet<>();
     @Nullable CodecException failure = null;
+    olderFirst();
     try {
-      for (ConsumerRecord<byte[], ByteBuffer> record : consumer.poll(timeout)) {
+      for (ConsumerRecord<byte[], ByteBuffer> record : inOrder(consumer.poll(timeout))) {
         if (failure == null && isOurs(record)) {
           try {
             decode(record).ifPresent(entries::add);
@@ -149,6 +185,26 @@ final class Catalogue {
       throw failure;
     }
     return entries;
+  }
+
+  /** Until the end is reached, partitions are read one after the other. */
+  private void olderFirst() {
+    Optional<TopicPartition> behind = order.stream().filter(this::isBehind).findFirst();
+    consumer.resume(behind.<Collection<TopicPartition>>map(Set::of).orElse(order));
+    behind.ifPresent(
+        first -> consumer.pause(order.stream().filter(other -> !other.equals(first)).toList()));
+  }
+
+  private boolean isBehind(TopicPartition partition) {
+    return consumer.position(partition) < end.getOrDefault(partition, 0L);
+  }
+
+  private List<ConsumerRecord<byte[], ByteBuffer>> inOrder(
+      ConsumerRecords<byte[], ByteBuffer> records) {
+    return records.partitions().stream()
+        .sorted(Comparator.comparing(order::indexOf))
+        .flatMap(partition -> records.records(partition).stream())
+        .toList();
   }
 
   private boolean isOurs(ConsumerRecord<byte[], ByteBuffer> record) {
@@ -188,13 +244,15 @@ final class Catalogue {
       skip(partition, record.offset(), "it is a manifest of another volume");
       return Optional.empty();
     }
-    Long first = firstSeen.putIfAbsent(manifest.getIncrementId(), record.offset());
-    if (first != null && first < record.offset()) {
+    Place place = new Place(record.partition(), record.offset());
+    Place first = firstSeen.putIfAbsent(manifest.getIncrementId(), place);
+    if (first != null
+        && (first.partition() != place.partition() || first.offset() < place.offset())) {
       skip(
           partition,
           record.offset(),
-          "it is increment %s once more, which was read at offset %d"
-              .formatted(manifest.getIncrementId(), first));
+          "it is increment %s once more, which was read in partition %d at offset %d"
+              .formatted(manifest.getIncrementId(), first.partition(), first.offset()));
       return Optional.empty();
     }
     return Optional.of(
@@ -214,13 +272,23 @@ final class Catalogue {
     return what;
   }
 
-  /** Told of a manifest that is applied: nothing that counts can have been lost before it. */
+  /**
+   * Told of a manifest that is applied, or proved to stand on what is: nothing that counts can have
+   * been lost before it.
+   */
   void applied(Entry entry) {
     if (suspect != null
-        && suspect.partition().equals(entry.partition())
-        && suspect.offset() < entry.offset()) {
+        && (suspect.partition().equals(entry.partition())
+            ? suspect.offset() < entry.offset()
+            : isOlder(suspect.partition(), entry.partition()))) {
       suspect = null;
     }
+  }
+
+  /** Whether all that the volume has in the one partition came before what it has in the other. */
+  private boolean isOlder(TopicPartition one, TopicPartition other) {
+    int at = order.indexOf(other);
+    return at < homes && order.indexOf(one) < at;
   }
 
   /** A record after the last manifest applied that may be one as well, and cannot be read. */
@@ -240,11 +308,17 @@ final class Catalogue {
 
   /** Whether all was read that was committed when the end was last asked for. */
   boolean atEnd() {
-    return end.entrySet().stream().allMatch(e -> consumer.position(e.getKey()) >= e.getValue());
+    return end.keySet().stream().noneMatch(this::isBehind);
   }
 
   /** Asks the brokers for the end; an end within an open transaction is the transaction's start. */
   void refreshEnd() {
+    int partitions = topics.partitions(consumer, topic).size();
+    if (partitions > order.size()) {
+      Set<TopicPartition> known = Set.copyOf(order);
+      assign(partitions);
+      consumer.seekToBeginning(order.stream().filter(p -> !known.contains(p)).toList());
+    }
     end = topics.ends(consumer, topic, consumer.assignment());
   }
 

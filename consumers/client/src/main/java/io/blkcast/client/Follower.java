@@ -137,20 +137,11 @@ public final class Follower implements AutoCloseable {
       sink.inspect();
       try {
         if (!started) {
-          catalogue.start(sink.state(), config.from()).ifPresent(catalogue::seek);
+          catalogue.start(sink.state(), config.from()).ifPresent(catalogue::begin);
           catalogue.refreshEnd();
           started = true;
         }
-        for (Catalogue.Entry entry : catalogue.poll(catalogue.atEnd() ? waitFor(until) : POLL)) {
-          try {
-            if (acceptance.offer(entry.manifest(), entry.raw(), () -> take(entry.manifest()))) {
-              catalogue.applied(entry);
-            }
-          } catch (KafkaException e) {
-            catalogue.seek(entry);
-            throw e;
-          }
-        }
+        offer(catalogue.poll(catalogue.atEnd() ? waitFor(until) : POLL));
         if (catalogue.atEnd() && ended(until)) {
           return;
         }
@@ -185,6 +176,23 @@ public final class Follower implements AutoCloseable {
         pause();
       } catch (KafkaException e) {
         throw new IncrementException(Code.KAFKA, "Kafka failed: " + e.getMessage(), e);
+      }
+    }
+  }
+
+  private void offer(List<Catalogue.Entry> entries) throws IncrementException {
+    for (int i = 0; i < entries.size(); i++) {
+      Catalogue.Entry entry = entries.get(i);
+      try {
+        if (acceptance.offer(entry.manifest(), entry.raw(), () -> take(entry.manifest()))) {
+          catalogue.applied(entry);
+        }
+      } catch (KafkaException e) {
+        // The first left of each partition is sought last.
+        for (int left = entries.size() - 1; left >= i; left--) {
+          catalogue.seek(entries.get(left));
+        }
+        throw e;
       }
     }
   }

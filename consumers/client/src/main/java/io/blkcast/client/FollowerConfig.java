@@ -68,6 +68,8 @@ public record FollowerConfig(
   /** For the catalogue: what is committed, and nothing else. */
   Map<String, Object> catalogueSettings() {
     Map<String, Object> settings = consumerSettings("read_committed");
+    // Partitions that are added may hold what is committed from now on.
+    settings.putIfAbsent(ConsumerConfig.METADATA_MAX_AGE_CONFIG, 10_000);
     // The first fetch after a start waits for the one that is still out at the end of the log.
     settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 200);
     return settings;

@@ -128,6 +128,7 @@ public final class RetainedChain implements AutoCloseable {
             config.codec(), config.volume(), entry.manifest(), entry.raw(), Optional.of(tip));
         tip = Position.of(entry.manifest());
         count++;
+        catalogue.applied(entry);
       } catch (IncrementException e) {
         LOG.debug("{}: not counted: {}", config.volume(), e.getMessage());
       }
@@ -168,6 +169,7 @@ public final class RetainedChain implements AutoCloseable {
       Chain.check(config.codec(), config.volume(), entry.manifest(), entry.raw(), parent);
       manifests.add(entry.manifest());
       parent = Optional.of(Position.of(entry.manifest()));
+      catalogue.applied(entry);
     }
     if (!parent.equals(Optional.of(position))) {
       throw new IncrementException(

@@ -118,10 +118,7 @@ public final class SequentialReader implements AutoCloseable {
   public void run(Follower.Until until) throws IncrementException {
     String topic = config.topics().chunks();
     try {
-      consumer.assign(
-          consumer.partitionsFor(topic).stream()
-              .map(info -> new TopicPartition(topic, info.partition()))
-              .collect(Collectors.toSet()));
+      assign(topic);
       while (!closed) {
         sink.inspect();
         for (ConsumerRecord<byte[], ByteBuffer> record : consumer.poll(POLL)) {
@@ -129,7 +126,8 @@ public final class SequentialReader implements AutoCloseable {
             take(record);
           }
         }
-        boolean atEnd = atEnd();
+        // Where partitions were added, the volume's records may go on in one of these.
+        boolean atEnd = !assign(topic) && atEnd();
         settle(atEnd);
         if (atEnd) {
           Optional<IncrementException> missing = acceptance.missing();
@@ -154,6 +152,19 @@ public final class SequentialReader implements AutoCloseable {
       throw new IncrementException(
           Code.SINK, "cannot stage an increment in " + stageDir + ": " + e.getMessage(), e);
     }
+  }
+
+  /** Takes all partitions that there are; whether there are more than before. */
+  private boolean assign(String topic) {
+    Set<TopicPartition> all =
+        consumer.partitionsFor(topic).stream()
+            .map(info -> new TopicPartition(topic, info.partition()))
+            .collect(Collectors.toSet());
+    if (consumer.assignment().containsAll(all)) {
+      return false;
+    }
+    consumer.assign(all);
+    return true;
   }
 
   private boolean atEnd() {

@@ -4,6 +4,7 @@ import static io.blkcast.client.TestExporter.BLOCK;
 import static io.blkcast.client.TestExporter.Piece.raw;
 import static io.blkcast.client.TestExporter.Piece.zero;
 import static io.blkcast.client.TestExporter.Piece.zstd;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -24,6 +25,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -36,6 +38,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteBufferDeserializer;
+import org.apache.kafka.common.utils.Utils;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
@@ -590,9 +593,17 @@ class FollowerIT {
             IncrementException.class, e -> assertThat(e.code()).isEqualTo(Code.UNDECIDED))
         .hasMessageContaining("newer version");
     assertThat(sink.state().applied()).contains(Position.of(applied));
-    delta();
+    try (RetainedChain chain = new RetainedChain(config(1))) {
+      assertThat(chain.manifests(Position.of(applied))).hasSize(1);
+      assertThat(chain.hidden()).get().asString().contains("left out");
+    }
+    IncrementCommitted next = delta();
     catchUp();
     assertThat(sink.bytes).isEqualTo(model);
+    try (RetainedChain chain = new RetainedChain(config(1))) {
+      assertThat(chain.manifests(Position.of(next))).hasSize(2);
+      assertThat(chain.hidden()).isEmpty();
+    }
   }
 
   @Test
@@ -605,6 +616,58 @@ class FollowerIT {
     catchUp();
     assertThat(sink.committed).hasSize(3).doesNotHaveDuplicates();
     assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void chainThatGoesOnInAPartitionThatWasAddedIsFollowedAndCounted() throws Exception {
+    String volume =
+        Stream.iterate(1, n -> n + 1)
+            .map(n -> "grown" + n)
+            .filter(name -> Utils.toPositive(Utils.murmur2(name.getBytes(UTF_8))) % 2 == 1)
+            .findFirst()
+            .orElseThrow();
+    exporter.close();
+    exporter =
+        new TestExporter(
+            broker.bootstrapServers(), volume, CAPACITY, STRIPES, new TopicNames("grown."));
+    exporter.createTopics();
+    FollowerConfig config = following(volume, "grown.");
+    baseline();
+    Position before = Position.of(delta());
+    IncrementCommitted last;
+    try (Follower follower = new Follower(config, sink, FollowerListener.NONE)) {
+      CompletableFuture<Void> run =
+          CompletableFuture.runAsync(
+              () -> {
+                try {
+                  follower.run(Follower.Until.CLOSED);
+                } catch (IncrementException e) {
+                  throw new IllegalStateException(e);
+                }
+              });
+      Awaitility.await().until(() -> sink.state().applied().equals(Optional.of(before)));
+      exporter.addPartitions(2);
+      delta();
+      last = delta();
+      Awaitility.await()
+          .atMost(Duration.ofSeconds(30))
+          .until(() -> sink.state().applied().equals(Optional.of(Position.of(last))));
+      follower.stop();
+      run.get();
+    }
+    assertThat(sink.bytes).isEqualTo(model);
+
+    sink = new MemorySink(CAPACITY);
+    try (Follower fresh = new Follower(config, sink, FollowerListener.NONE)) {
+      fresh.run(Follower.Until.CAUGHT_UP);
+    }
+    assertThat(sink.committed).hasSize(4).doesNotHaveDuplicates();
+    assertThat(sink.bytes).isEqualTo(model);
+    try (RetainedChain chain = new RetainedChain(config)) {
+      assertThat(chain.manifests(before)).hasSize(2);
+      assertThat(chain.newer(before)).isEqualTo(2);
+      assertThat(chain.manifests(Position.of(last))).hasSize(4);
+    }
   }
 
   @Test

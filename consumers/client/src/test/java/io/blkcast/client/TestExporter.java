@@ -23,6 +23,7 @@ import java.util.UUID;
 import java.util.function.Function;
 import org.apache.avro.specific.SpecificRecordBase;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
@@ -43,6 +44,7 @@ final class TestExporter implements AutoCloseable {
   private final Producer<byte[], byte[]> producer;
   private final Map<String, Object> kafka;
   private @Nullable Position last;
+  private int catalogue;
 
   TestExporter(String bootstrapServers, String volume, int capacity, int stripes) {
     this(bootstrapServers, volume, capacity, stripes, TopicNames.defaults());
@@ -67,6 +69,17 @@ final class TestExporter implements AutoCloseable {
       }
       admin.createTopics(missing).all().get();
     }
+  }
+
+  /** Has the catalogue so many partitions, and goes on in the last of them. */
+  void addPartitions(int partitions) throws Exception {
+    try (Admin admin = Admin.create(kafka)) {
+      admin
+          .createPartitions(Map.of(topics.increments(), NewPartitions.increaseTo(partitions)))
+          .all()
+          .get();
+    }
+    catalogue = partitions - 1;
   }
 
   /** A chunk before it is sent. */
@@ -231,7 +244,7 @@ final class TestExporter implements AutoCloseable {
 
   /** Sends a manifest that no later increment stands on. */
   void inject(IncrementCommitted manifest) {
-    send(topics.increments(), 0, manifest);
+    send(topics.increments(), catalogue, manifest);
     send(topics.chunks(), 0, manifest);
   }
 
