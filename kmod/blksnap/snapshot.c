@@ -492,9 +492,9 @@ static void devices_reset(struct snapshot *snap)
  *
  * Return: 0 with the images there; -ESRCH no such snapshot, -ENODEV it has no
  * device or one is gone, -EALREADY it is taken, -EBUSY the storage lies on one of them,
- * -ETIMEDOUT the devices could not be
- * brought to a halt in time, or what freezing a filesystem says. After an error
- * nothing is kept; the maps may have been switched, if it came of making the images.
+ * -ETIMEDOUT the storage did not write or the devices could not be brought to a halt in time,
+ * or what freezing a filesystem says. After an error nothing is kept; the maps may have been
+ * switched, if it came of making the images.
  */
 int snapshot_take(const struct blksnap_uuid *id)
 {
@@ -546,11 +546,14 @@ int snapshot_stat(struct blksnap_snapshot_stat *stat)
 	diff_storage_stat(snap->storage, stat);
 	stat->error_code = 0;
 	stat->devices = 0;
+	/* Until the take devices are added without the snapshot's own lock. */
+	mutex_lock(&snapshots_lock);
 	list_for_each_entry(dev, &snap->devices, link) {
 		stat->devices++;
 		if (dev->area && !stat->error_code)
 			stat->error_code = READ_ONCE(dev->area->error);
 	}
+	mutex_unlock(&snapshots_lock);
 	snapshot_unlock(snap);
 	return 0;
 }
