@@ -145,8 +145,9 @@ final class Errors {
           new SourceException(
               Code.BUSY,
               what
-                  + ". A filesystem did not freeze, or writes did not come to an end, in time; the"
-                  + " kernel log names the device. Nothing is frozen any more; tried again",
+                  + ". A filesystem did not freeze, writes did not come to an end, or the difference"
+                  + " storage did not write in time; the kernel log says which. Nothing is frozen any"
+                  + " more; tried again",
               e);
       case ErrnoException.ENOMEM ->
           new SourceException(Code.BUSY, what + ". The kernel is short of memory; tried again", e);

@@ -51,6 +51,7 @@ class ErrorsTest {
     "EOPNOTSUPP, UNSUPPORTED, kernel log",
     "EAGAIN, BUSY, changed its size",
     "ETIMEDOUT, BUSY, did not freeze",
+    "ETIMEDOUT, BUSY, difference storage did not write",
     "ENOMEM, BUSY, short of memory",
     "EINVAL, INVALID, EINVAL",
     "EIO, IO, EIO",
