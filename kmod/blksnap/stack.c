@@ -62,6 +62,12 @@ static int sysfs_read_dev(const char *path, dev_t *dev)
 	return 0;
 }
 
+/* A device that went away just now is no matter; any other error is one. */
+static bool is_gone(int error)
+{
+	return error == -ENOENT || error == -ENODEV;
+}
+
 /*
  * The devices found.
  */
@@ -81,6 +87,7 @@ static int stack_add(struct list_head *devices, dev_t dev, const char *above, co
 	char path[SYSFS_PATH_MAX], number[16];
 	struct stack_device *sd;
 	size_t size;
+	int ret;
 
 	if (stack_knows(devices, dev))
 		return 0;
@@ -91,14 +98,15 @@ static int stack_add(struct list_head *devices, dev_t dev, const char *above, co
 	snprintf(sd->how, size, "%s%s%s", above, *above ? " on " : "", name);
 	sd->dev = dev;
 	sd->disk = dev;
+	list_add_tail(&sd->link, devices);
 	/* The directory above that of a partition is its disk's. */
 	snprintf(path, sizeof(path), "dev/block/%u:%u/partition", MAJOR(dev), MINOR(dev));
-	if (!sysfs_read(path, number, sizeof(number))) {
+	ret = sysfs_read(path, number, sizeof(number));
+	if (!ret) {
 		snprintf(path, sizeof(path), "dev/block/%u:%u/../dev", MAJOR(dev), MINOR(dev));
-		sysfs_read_dev(path, &sd->disk);
+		ret = sysfs_read_dev(path, &sd->disk);
 	}
-	list_add_tail(&sd->link, devices);
-	return 0;
+	return is_gone(ret) ? 0 : ret;
 }
 
 static int stack_add_bdev(struct list_head *devices, struct block_device *bdev, const char *above)
@@ -177,9 +185,11 @@ static int stack_add_dir(struct list_head *devices, const char *dir, const char 
 	ret = links_list(dir, &links);
 	list_for_each_entry_safe(entry, next, &links.names, link) {
 		snprintf(path, sizeof(path), "%s/%s/dev", dir, entry->name);
-		/* A device that went away just now is no matter. */
-		if (!ret && !sysfs_read_dev(path, &dev))
-			ret = stack_add(devices, dev, above, entry->name);
+		if (!ret)
+			ret = sysfs_read_dev(path, &dev) ?:
+				stack_add(devices, dev, above, entry->name);
+		if (is_gone(ret))
+			ret = 0;
 		kfree(entry);
 	}
 	return ret;
@@ -249,22 +259,28 @@ static int stack_descend(struct list_head *devices, const struct stack_device *s
 		return -ENOMEM;
 	snprintf(path, sizeof(path), "dev/block/%u:%u/loop/backing_file", MAJOR(sd->disk),
 		 MINOR(sd->disk));
-	if (!sysfs_read(path, file, PATH_MAX))
+	ret = sysfs_read(path, file, PATH_MAX);
+	if (!ret)
 		ret = stack_add_backing(devices, file, sd->how);
+	/* Names may be longer than fits: what is written there shows where it is. */
+	else if (is_gone(ret) || ret == -ENAMETOOLONG)
+		ret = 0;
 	kfree(file);
 	return ret;
 }
 
-/* What is found is added at the end, so that it is come to in its turn. */
-static int stack_descend_all(struct list_head *devices)
+/*
+ * What is found is added at the end, so that it is come to in its turn. Nothing is left of what
+ * was found if anything failed, @ret before.
+ */
+static int stack_descend_all(struct list_head *devices, int ret)
 {
 	struct stack_device *sd;
-	int ret = 0;
 
 	list_for_each_entry(sd, devices, link) {
-		ret = stack_descend(devices, sd);
 		if (ret)
 			break;
+		ret = stack_descend(devices, sd);
 	}
 	if (ret)
 		stack_free(devices);
@@ -286,7 +302,7 @@ int stack_of_file(const char *path, struct file *file, struct list_head *devices
 {
 	int ret = stack_add_inode(devices, d_real_inode(file->f_path.dentry), path);
 
-	return ret ?: stack_descend_all(devices);
+	return stack_descend_all(devices, ret);
 }
 
 /**
@@ -300,7 +316,7 @@ int stack_of_bdev(struct block_device *bdev, struct list_head *devices)
 {
 	int ret = stack_add_bdev(devices, bdev, "");
 
-	return ret ?: stack_descend_all(devices);
+	return stack_descend_all(devices, ret);
 }
 
 /**
