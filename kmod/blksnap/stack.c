@@ -209,9 +209,19 @@ static int stack_add_inode(struct list_head *devices, struct inode *inode, const
 	return stack_add_dir(devices, path, above);
 }
 
+/* Whether the kernel says of a path that the file is not there any more. */
+static bool was_deleted(const char *path)
+{
+	static const char mark[] = " (deleted)";
+	size_t len = strlen(path);
+
+	return len >= strlen(mark) && !strcmp(path + len - strlen(mark), mark);
+}
+
 /*
  * What a loop device reads may be a device itself. A file that was deleted had been in the
- * directory that its path names.
+ * directory that its path names. One that is merely not found is in another mount namespace, or
+ * something is mounted over it: then the directory says nothing of it.
  */
 static int stack_add_backing(struct list_head *devices, char *file, const char *above)
 {
@@ -225,7 +235,7 @@ static int stack_add_backing(struct list_head *devices, char *file, const char *
 		return -ENOMEM;
 	ret = kern_path(file, 0, &at);
 	end = strrchr(file, '/');
-	if (ret && end) {
+	if (ret && end && was_deleted(file)) {
 		end[end == file] = '\0';
 		ret = kern_path(file, 0, &at);
 	}

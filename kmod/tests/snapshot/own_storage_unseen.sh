@@ -49,6 +49,17 @@ l=$(dev_loop 8)
 y=$(dm_linear other "$l")
 taken "${d}p1" "$y"
 
+# A file that cannot be found, under a path that leads to the source by now.
+mkfs.ext4 -q "${d}p1"
+on_a_filesystem ext4 "$(dev_null 32)" /tmp/n
+l2=$(dev_loop 8 /tmp/n/file)
+mount "${d}p1" /tmp/n
+id=$(snapshot 4 "$l2" "${d}p1")
+try blksnapctl destroy "$id"
+umount /tmp/n
+losetup -d "$l2"
+umount /tmp/n
+
 # Nor on the disk as a whole; and what lies there only since the device was added is seen by the take.
 try blksnapctl detach "${d}p1"
 try blksnapctl attach --whole-disk "$d"
