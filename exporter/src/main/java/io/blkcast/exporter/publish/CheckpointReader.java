@@ -41,7 +41,10 @@ final class CheckpointReader {
   private static final Logger LOG = LoggerFactory.getLogger(CheckpointReader.class);
 
   /** Longer than a transaction of another volume can hang before it. */
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  /** All that other volumes have committed since may have to be passed over. */
+  private static final Duration LIMIT = Duration.ofDays(1);
 
   private final PublishSettings settings;
   private final Admin admin;
@@ -183,7 +186,7 @@ final class CheckpointReader {
       throws PublishException {
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(ClientSettings.checkpointConsumer(settings, volume))) {
-      return new KeyScan(admin, consumer, key, LIMIT).scan(topic, from, upTo, found);
+      return new KeyScan(admin, consumer, key, PATIENCE, LIMIT).scan(topic, from, upTo, found);
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
       throw KafkaErrors.translate(
           "reading the records of " + volume + " in " + topic, e, settings.remedyOfDenial());

@@ -19,7 +19,9 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
  * Reads the records of one key from every partition of a topic: the partition that a key falls into
@@ -29,19 +31,30 @@ final class KeyScan {
 
   private static final Duration POLL = Duration.ofMillis(100);
 
+  /** Not every broker knows at once of a topic that was just made. */
+  private static final Duration UNSETTLED = Duration.ofSeconds(2);
+
   private final Admin admin;
   private final KafkaConsumer<byte[], byte[]> consumer;
   private final byte[] key;
+  private final Duration patience;
   private final Duration limit;
 
   /**
    * @param consumer decides whether records of open and aborted transactions are seen
-   * @param limit of one scan
+   * @param patience how long a scan may stand still
+   * @param limit of one scan, however it goes on
    */
-  KeyScan(Admin admin, KafkaConsumer<byte[], byte[]> consumer, byte[] key, Duration limit) {
+  KeyScan(
+      Admin admin,
+      KafkaConsumer<byte[], byte[]> consumer,
+      byte[] key,
+      Duration patience,
+      Duration limit) {
     this.admin = admin;
     this.consumer = consumer;
     this.key = key;
+    this.patience = patience;
     this.limit = limit;
   }
 
@@ -51,7 +64,11 @@ final class KeyScan {
     return place(
         description,
         offsets(
-            admin, partitions(description), OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED));
+            ask(
+                admin,
+                partitions(description),
+                OffsetSpec.latest(),
+                IsolationLevel.READ_UNCOMMITTED)));
   }
 
   /**
@@ -71,9 +88,17 @@ final class KeyScan {
       throws PublishException, ExecutionException, InterruptedException {
     TopicDescription description = describe(admin, topic);
     List<TopicPartition> all = partitions(description);
-    Map<TopicPartition, Long> ends = offsets(admin, all, OffsetSpec.latest(), upTo);
+    // Asked at once: each answer takes a round trip or two, and a commit waits for them.
+    KafkaFuture<Map<TopicPartition, ListOffsetsResultInfo>> reached =
+        ask(admin, all, OffsetSpec.latest(), upTo);
+    KafkaFuture<Map<TopicPartition, ListOffsetsResultInfo>> latest =
+        upTo == IsolationLevel.READ_UNCOMMITTED
+            ? reached
+            : ask(admin, all, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED);
     Map<TopicPartition, Long> starts =
-        offsets(admin, all, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED);
+        offsets(ask(admin, all, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED));
+    Map<TopicPartition, Long> ends = offsets(reached);
+    Map<TopicPartition, Long> written = offsets(latest);
     Map<Integer, Long> known =
         from.filter(place -> place.topicId().equals(description.topicId().toString()))
             .map(Place::next)
@@ -83,8 +108,8 @@ final class KeyScan {
       long start = starts.getOrDefault(partition, 0L);
       long end = ends.getOrDefault(partition, 0L);
       long next = known.getOrDefault(partition.partition(), start);
-      long first =
-          next > end && upTo == IsolationLevel.READ_UNCOMMITTED ? start : Math.max(next, start);
+      boolean cut = next > written.getOrDefault(partition, 0L);
+      long first = cut ? start : Math.max(next, start);
       if (first < end) {
         behind.put(partition, first);
       }
@@ -103,16 +128,19 @@ final class KeyScan {
       throws PublishException {
     consumer.assign(from.keySet());
     from.forEach(consumer::seek);
-    long deadline = System.nanoTime() + limit.toNanos();
-    while (from.keySet().stream()
-        .anyMatch(partition -> consumer.position(partition) < ends.getOrDefault(partition, 0L))) {
-      if (System.nanoTime() > deadline) {
+    long begun = System.nanoTime();
+    long moved = begun;
+    Map<TopicPartition, Long> before = from;
+    while (before.entrySet().stream()
+        .anyMatch(at -> at.getValue() < ends.getOrDefault(at.getKey(), 0L))) {
+      long now = System.nanoTime();
+      if (now - moved > patience.toNanos() || now - begun > limit.toNanos()) {
         throw new PublishException(
             Code.RETRIABLE,
             "reading "
                 + topic
                 + ": not at its end after "
-                + limit.toSeconds()
+                + Duration.ofNanos(now - begun).toSeconds()
                 + " s; does a transaction hang?");
       }
       for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
@@ -120,12 +148,35 @@ final class KeyScan {
           found.accept(record);
         }
       }
+      Map<TopicPartition, Long> reached =
+          from.keySet().stream().collect(Collectors.toMap(Function.identity(), consumer::position));
+      if (!reached.equals(before)) {
+        moved = System.nanoTime();
+      }
+      before = reached;
     }
   }
 
   private static TopicDescription describe(Admin admin, String topic)
       throws ExecutionException, InterruptedException {
-    return admin.describeTopics(List.of(topic)).topicNameValues().values().iterator().next().get();
+    long begun = System.nanoTime();
+    while (true) {
+      try {
+        return admin
+            .describeTopics(List.of(topic))
+            .topicNameValues()
+            .values()
+            .iterator()
+            .next()
+            .get();
+      } catch (ExecutionException e) {
+        if (!(e.getCause() instanceof UnknownTopicOrPartitionException)
+            || System.nanoTime() - begun > UNSETTLED.toNanos()) {
+          throw e;
+        }
+        Thread.sleep(POLL.toMillis());
+      }
+    }
   }
 
   private static List<TopicPartition> partitions(TopicDescription description) {
@@ -141,14 +192,17 @@ final class KeyScan {
             .collect(Collectors.toMap(at -> at.getKey().partition(), Map.Entry::getValue)));
   }
 
-  private static Map<TopicPartition, Long> offsets(
-      Admin admin, List<TopicPartition> partitions, OffsetSpec which, IsolationLevel upTo)
-      throws ExecutionException, InterruptedException {
+  private static KafkaFuture<Map<TopicPartition, ListOffsetsResultInfo>> ask(
+      Admin admin, List<TopicPartition> partitions, OffsetSpec which, IsolationLevel upTo) {
     Map<TopicPartition, OffsetSpec> wanted =
         partitions.stream().collect(Collectors.toMap(Function.identity(), ignored -> which));
-    Map<TopicPartition, ListOffsetsResultInfo> offsets =
-        admin.listOffsets(wanted, new ListOffsetsOptions(upTo)).all().get();
-    return offsets.entrySet().stream()
+    return admin.listOffsets(wanted, new ListOffsetsOptions(upTo)).all();
+  }
+
+  private static Map<TopicPartition, Long> offsets(
+      KafkaFuture<Map<TopicPartition, ListOffsetsResultInfo>> answer)
+      throws ExecutionException, InterruptedException {
+    return answer.get().entrySet().stream()
         .collect(Collectors.toMap(Map.Entry::getKey, at -> at.getValue().offset()));
   }
 }

@@ -89,7 +89,7 @@ final class TailReader implements AutoCloseable {
       throws PublishException, ExecutionException, InterruptedException {
     List<Foreign> foreign = new ArrayList<>();
     Place end =
-        new KeyScan(admin, consumer, key, LIMIT)
+        new KeyScan(admin, consumer, key, LIMIT, LIMIT)
             .scan(
                 topic,
                 Optional.of(from),

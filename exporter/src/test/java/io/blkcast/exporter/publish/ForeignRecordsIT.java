@@ -16,6 +16,9 @@ import io.blkcast.exporter.publish.VolumePublisher.Opened;
 import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.IncrementCommitted;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,8 +28,11 @@ import org.apache.avro.specific.SpecificRecordBase;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -80,7 +86,7 @@ class ForeignRecordsIT {
   }
 
   private KafkaProducer<byte[], byte[]> plain(Map<String, Object> more) {
-    Map<String, Object> settings = new java.util.HashMap<>(more);
+    Map<String, Object> settings = new HashMap<>(more);
     settings.put("bootstrap.servers", kafka.bootstrap);
     return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
   }
@@ -243,6 +249,50 @@ class ForeignRecordsIT {
       assertThat(opened.problem()).isEmpty();
       commit(publisher, Optional.empty());
     }
+  }
+
+  /** As an older backup of the brokers' disks, or an unclean election, leaves it. */
+  @Test
+  void a_topic_that_ends_before_the_place_is_read_from_its_beginning() throws Exception {
+    try (Publishers exporter = kafka.exporter(volume("a"));
+        VolumePublisher publisher = exporter.volume("a");
+        Admin admin = kafka.admin()) {
+      PublishFixture.open(publisher);
+      commit(publisher, Optional.empty());
+      Place end = KeyScan.end(admin, kafka.names.checkpoints());
+      Map<Integer, Long> further = new HashMap<>(end.next());
+      further.replaceAll((partition, offset) -> offset + 100);
+      assertThat(found(admin, end)).isEmpty();
+      assertThat(found(admin, new Place(end.topicId(), further))).hasSize(2);
+    }
+  }
+
+  /** What is found of the volume from there on, up to what is stable and up to all. */
+  private List<Long> found(Admin admin, Place from) throws Exception {
+    List<List<Long>> found = new ArrayList<>();
+    for (IsolationLevel upTo : IsolationLevel.values()) {
+      List<Long> offsets = new ArrayList<>();
+      try (KafkaConsumer<byte[], byte[]> consumer =
+          new KafkaConsumer<>(
+              Map.of("bootstrap.servers", kafka.bootstrap, "isolation.level", "read_committed"),
+              new ByteArrayDeserializer(),
+              new ByteArrayDeserializer())) {
+        new KeyScan(
+                admin,
+                consumer,
+                "a".getBytes(StandardCharsets.UTF_8),
+                Duration.ofSeconds(20),
+                Duration.ofSeconds(20))
+            .scan(
+                kafka.names.checkpoints(),
+                Optional.of(from),
+                upTo,
+                record -> offsets.add(record.offset()));
+      }
+      found.add(offsets);
+    }
+    assertThat(found.get(0)).isEqualTo(found.get(1));
+    return found.get(0);
   }
 
   @Test
