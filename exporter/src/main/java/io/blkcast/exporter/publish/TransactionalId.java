@@ -3,6 +3,7 @@ package io.blkcast.exporter.publish;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionState;
@@ -18,8 +19,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class TransactionalId {
 
-  private static final int LOOKS = 50;
-  private static final long BETWEEN_MS = 2;
+  /** What a commit that takes longer looks like is noted while it is under way. */
+  private static final long COMPLETE_WITHIN_MS = 3_000;
+
+  private static final long FIRST_PAUSE_MS = 2;
+  private static final long LAST_PAUSE_MS = 50;
 
   private final String id;
   private @Nullable Use ours;
@@ -42,8 +46,12 @@ final class TransactionalId {
     try {
       Optional<Use> now = look(admin);
       // The commit is decided when it returns; the epoch may rise once more when it is complete.
-      for (int i = 0; i < LOOKS && now.filter(TransactionalId::isUnderWay).isPresent(); i++) {
-        Thread.sleep(BETWEEN_MS);
+      long pause = FIRST_PAUSE_MS;
+      long begun = System.nanoTime();
+      while (now.filter(TransactionalId::isUnderWay).isPresent()
+          && System.nanoTime() - begun < TimeUnit.MILLISECONDS.toNanos(COMPLETE_WITHIN_MS)) {
+        Thread.sleep(pause);
+        pause = Math.min(2 * pause, LAST_PAUSE_MS);
         now = look(admin);
       }
       ours = now.orElse(null);
