@@ -309,9 +309,9 @@ final class Tracking {
     write(mapAt(next), empty);
     active = empty;
     save(next);
+    // Not forced while writes wait: after another boot no state counts that is not closed clean.
     number = (byte) next.activeNumber();
     changedBlocks.set(0);
-    file.force(false);
   }
 
   /** Bytes of blocks changed since the last take; may count a block twice under a race. */
