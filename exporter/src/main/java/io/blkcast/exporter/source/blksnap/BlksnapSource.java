@@ -223,8 +223,7 @@ public final class BlksnapSource implements ChangeSource {
       DeviceIdentity now = identity(device);
       DeviceIdentity known = identities.get(volume);
       Optional<String> differs =
-          (known == null ? DeviceIdentity.load(file) : Optional.of(known))
-              .flatMap(before -> before.differs(now));
+          known == null ? DeviceIdentity.differsFromSaved(file, now) : known.differs(now);
       if (differs.isPresent()) {
         device.detach();
         device.attach(coversPartitions(volume, device, features, StorageHost.LOCAL));

@@ -4,6 +4,7 @@ import io.blkcast.config.FileReplacement;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -118,19 +119,25 @@ record DeviceIdentity(UUID trackingId, SortedMap<String, String> facts) {
     return Optional.empty();
   }
 
-  /** What was saved; empty where nothing was, or it cannot be read. */
-  static Optional<DeviceIdentity> load(Path file) {
+  /** As {@link #differs}, from what was saved; empty also where nothing was. */
+  static Optional<String> differsFromSaved(Path file, DeviceIdentity now) {
     try {
-      List<String> lines = Files.readAllLines(file);
-      SortedMap<String, String> facts = new TreeMap<>();
-      for (String line : lines.subList(1, lines.size())) {
-        String[] fact = line.split("=", 2);
-        facts.put(fact[0], fact[1]);
-      }
-      return Optional.of(new DeviceIdentity(UUID.fromString(lines.get(0)), facts));
-    } catch (IOException | RuntimeException e) {
+      return load(file).differs(now);
+    } catch (NoSuchFileException e) {
       return Optional.empty();
+    } catch (IOException | RuntimeException e) {
+      return Optional.of("what the device was, as " + file + " should say, cannot be read: " + e);
     }
+  }
+
+  private static DeviceIdentity load(Path file) throws IOException {
+    List<String> lines = Files.readAllLines(file);
+    SortedMap<String, String> facts = new TreeMap<>();
+    for (String line : lines.subList(1, lines.size())) {
+      String[] fact = line.split("=", 2);
+      facts.put(fact[0], fact[1]);
+    }
+    return new DeviceIdentity(UUID.fromString(lines.get(0)), facts);
   }
 
   /** Saves it for the next process: the module, and with it the history, outlives this one. */

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -128,12 +127,16 @@ class DeviceIdentityTest {
   }
 
   @Test
-  void whatIsSavedIsReadAndGarbageIsNothing() throws IOException {
+  void whatIsSavedIsComparedAndGarbageIsDoubt() throws IOException {
     Path file = root.resolve("v.device");
-    assertThat(DeviceIdentity.load(file)).isEmpty();
+    assertThat(DeviceIdentity.differsFromSaved(file, of("dm-0"))).isEmpty();
     of("dm-0").save(file);
-    assertThat(DeviceIdentity.load(file)).isEqualTo(Optional.of(of("dm-0")));
-    Files.writeString(file, "no id\nx");
-    assertThat(DeviceIdentity.load(file)).isEmpty();
+    assertThat(DeviceIdentity.differsFromSaved(file, of("dm-0"))).isEmpty();
+    assertThat(DeviceIdentity.differsFromSaved(file, of("dm-1"))).isPresent();
+    for (String garbage : new String[] {"", "no id", "no id\nx", TRACKING + "\nx"}) {
+      Files.writeString(file, garbage);
+      assertThat(DeviceIdentity.differsFromSaved(file, of("dm-0")))
+          .hasValueSatisfying(reason -> assertThat(reason).contains(file.toString()));
+    }
   }
 }
