@@ -18,6 +18,8 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -99,6 +101,43 @@ class SignalIT {
         await(exporter.close());
       }
     }
+  }
+
+  @Test
+  void signals_in_a_partition_that_was_added_are_obeyed() throws Exception {
+    try (EmbeddedBroker broker = EmbeddedBroker.started();
+        KafkaProducer<byte[], byte[]> signals = producer(broker)) {
+      Scene scene = new Scene(directory, broker.bootstrapServers(), VOLUME);
+      Exporter exporter = scene.start();
+      await(exporter.ready());
+      addPartition(broker, 2);
+      send(signals, 1, signal(SignalAction.INCREMENT, Instant.now()));
+      awaitIncrements(broker, IncrementKind.BASELINE);
+      await(exporter.close());
+
+      addPartition(broker, 3);
+      send(signals, 2, signal(SignalAction.RESYNC, Instant.now()));
+      exporter = scene.start();
+      try {
+        awaitIncrements(broker, IncrementKind.BASELINE, IncrementKind.BASELINE);
+      } finally {
+        await(exporter.close());
+      }
+    }
+  }
+
+  private static void addPartition(EmbeddedBroker broker, int number) throws Exception {
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+      String topic = TopicNames.defaults().signals();
+      admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(number))).all().get();
+    }
+  }
+
+  private static void send(KafkaProducer<byte[], byte[]> signals, int partition, byte[] value)
+      throws Exception {
+    String topic = TopicNames.defaults().signals();
+    byte[] key = VOLUME.getBytes(StandardCharsets.UTF_8);
+    signals.send(new ProducerRecord<>(topic, partition, key, value)).get(60, TimeUnit.SECONDS);
   }
 
   private static KafkaProducer<byte[], byte[]> producer(EmbeddedBroker broker) {

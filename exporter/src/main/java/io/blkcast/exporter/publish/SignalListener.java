@@ -51,6 +51,9 @@ public final class SignalListener implements AutoCloseable {
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
   private static final int CALL_LIMIT_MS = 20_000;
 
+  /** Within which partitions that were added are met. */
+  private static final int METADATA_AGE_MS = 10_000;
+
   private static final String UNHEARD = "not listening for signals yet";
 
   /** Brokers that are there answer sooner. */
@@ -169,6 +172,7 @@ public final class SignalListener implements AutoCloseable {
     Map<String, Object> map = new HashMap<>(settings.consumer());
     map.putIfAbsent("client.id", "blkcast-signals");
     map.putIfAbsent("default.api.timeout.ms", CALL_LIMIT_MS);
+    map.putIfAbsent("metadata.max.age.ms", METADATA_AGE_MS);
     map.put("isolation.level", "read_committed");
     // A position that is gone is that of another topic of the same name: all there is new.
     map.put("auto.offset.reset", "earliest");
@@ -200,6 +204,10 @@ public final class SignalListener implements AutoCloseable {
         positions.save();
       }
       failure = null;
+      if (from.partitionsFor(settings.topics().signals()).size() > partitions.size()) {
+        LOG.info("{} has more partitions now; they are read too", settings.topics().signals());
+        return;
+      }
     }
   }
 
@@ -207,11 +215,15 @@ public final class SignalListener implements AutoCloseable {
     Map<TopicPartition, OffsetAndTimestamp> starts =
         from.offsetsForTimes(
             partitions.stream().collect(Collectors.toMap(p -> p, p -> since.toEpochMilli())));
+    boolean veryFirst = partitions.stream().allMatch(p -> positions.get(p) < 0);
     for (TopicPartition partition : partitions) {
       long position = positions.get(partition);
       OffsetAndTimestamp start = starts.get(partition);
       if (position >= 0) {
         from.seek(partition, position);
+      } else if (!veryFirst) {
+        // It was added since, so all that it holds was sent since.
+        from.seekToBeginning(List.of(partition));
       } else if (start != null) {
         from.seek(partition, start.offset());
       } else {
