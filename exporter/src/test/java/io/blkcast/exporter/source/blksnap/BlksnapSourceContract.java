@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /**
  * The kernel module under the contract of every source, on loop devices. Needs root and the module,
@@ -161,8 +162,10 @@ class BlksnapSourceContract extends ChangeSourceContract {
         Files.delete(directory.resolve(device.getKey()));
       }
       Path state = directory.resolve("state");
-      for (Path file : List.of(state.resolve("blksnap.lock"), state.resolve("blksnap.snapshots"))) {
-        Files.deleteIfExists(file);
+      try (Stream<Path> files = Files.list(state)) {
+        for (Path file : files.toList()) {
+          Files.delete(file);
+        }
       }
       Files.delete(state);
       Files.delete(directory);
