@@ -114,7 +114,7 @@ class Replica:
             with self.changed:
                 if event["event"] == "applied":
                     self.applied[event["incrementId"]] = event
-                else:
+                elif event["event"] != "stalled":  # it waits, for a broker or for what is not published yet
                     self.trouble.append(event)
                 self.changed.notify_all()
 
