@@ -203,7 +203,9 @@ class FileModesIT {
   }
 
   private static void give(Path path) throws IOException {
-    assumeTrue((int) Files.getAttribute(path, "unix:uid") == 0, "only root gives files away");
+    if (System.getenv("CI") == null) {
+      assumeTrue((int) Files.getAttribute(path, "unix:uid") == 0, "only root gives files away");
+    }
     Files.setAttribute(path, "unix:uid", STRANGER);
   }
 

@@ -34,7 +34,9 @@ class OwnFilesTest {
   }
 
   private static void give(Path path) throws IOException {
-    assumeTrue((int) Files.getAttribute(path, "unix:uid") == 0, "only root gives files away");
+    if (System.getenv("CI") == null) {
+      assumeTrue((int) Files.getAttribute(path, "unix:uid") == 0, "only root gives files away");
+    }
     Files.setAttribute(path, "unix:uid", STRANGER);
   }
 
@@ -204,7 +206,9 @@ class OwnFilesTest {
   void a_link_of_another_user_is_refused() throws IOException {
     Files.createDirectories(dir.resolve("real"));
     Path link = Files.createSymbolicLink(dir.resolve("link"), Path.of("real"));
-    assumeTrue((int) Files.getAttribute(dir, "unix:uid") == 0, "only root gives links away");
+    if (System.getenv("CI") == null) {
+      assumeTrue((int) Files.getAttribute(dir, "unix:uid") == 0, "only root gives links away");
+    }
     assertThat(run("chown", "-h", String.valueOf(STRANGER), link.toString())).isZero();
     assertThatThrownBy(() -> OwnFiles.requirePlace(link.resolve("state")))
         .isInstanceOf(UnsafePathException.class)
