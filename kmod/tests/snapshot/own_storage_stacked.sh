@@ -1,5 +1,5 @@
 # a storage that lies on its own source is refused by name, through dm, loop and overlayfs, several levels of them (fault 6)
-# timeout: 150
+# timeout: 240
 . /tests/lib/lib.sh
 . /tests/lib/own_storage.sh
 

@@ -1,5 +1,5 @@
 # two or three snapshots whose storages lie on each other's devices are refused; a chain of them is right
-# timeout: 120
+# timeout: 240
 . /tests/lib/lib.sh
 
 for i in 1 2 3; do
