@@ -181,12 +181,13 @@ final class VolumeTransactions implements AutoCloseable {
       for (Future<RecordMetadata> future : sent) {
         own.add(future.get());
       }
-      Place committedUpTo = passOver(reader.admin(), settings.topics().checkpoints(), checkpoints);
-      Place increasedUpTo = passOver(reader.admin(), settings.topics().increments(), increments);
+      Place checkpointsUpTo =
+          passOver(reader.admin(), settings.topics().checkpoints(), checkpoints);
+      Place incrementsUpTo = passOver(reader.admin(), settings.topics().increments(), increments);
       deciding.run();
       current.commitTransaction();
-      checkpoints = committedUpTo;
-      increments = increasedUpTo;
+      checkpoints = checkpointsUpTo;
+      increments = incrementsUpTo;
       own.forget();
     } catch (PublishException e) {
       abort(current);

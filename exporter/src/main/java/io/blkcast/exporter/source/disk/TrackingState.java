@@ -94,44 +94,30 @@ record TrackingState(
   }
 
   TrackingState opened(UUID newSession, ImageMark found) {
-    return with(false, newSession, found, 0, lineage.opened(epoch));
+    return with(activeMap, false, newSession, found, 0, lineage.opened(epoch));
   }
 
   TrackingState closed(ImageMark last) {
-    return with(true, session, last, 0, lineage);
+    return with(activeMap, true, session, last, 0, lineage);
   }
 
   /** Own writes may happen until then. */
   TrackingState writing(long until) {
-    return with(clean, session, image, until, lineage);
+    return with(activeMap, clean, session, image, until, lineage);
   }
 
   /** No own write has happened since the image was found so. */
   TrackingState settled(ImageMark found) {
-    return with(clean, session, found, 0, lineage);
+    return with(activeMap, clean, session, found, 0, lineage);
   }
 
   /** With the other of the two maps in the file, which must have been written. */
   TrackingState withActiveMap(int map) {
-    return new TrackingState(
-        capacityBytes,
-        blockSize,
-        trackingId,
-        generation,
-        activeNumber,
-        closedGeneration,
-        closedNumber,
-        epoch,
-        mapEpoch,
-        map,
-        clean,
-        session,
-        image,
-        writingUntil,
-        lineage);
+    return with(map, clean, session, image, writingUntil, lineage);
   }
 
   private TrackingState with(
+      int newActiveMap,
       boolean newClean,
       UUID newSession,
       ImageMark newImage,
@@ -147,7 +133,7 @@ record TrackingState(
         closedNumber,
         epoch,
         mapEpoch,
-        activeMap,
+        newActiveMap,
         newClean,
         newSession,
         newImage,
