@@ -32,7 +32,7 @@ class ArchitectureTest {
   @ArchTest static final ArchRule log_knows_nobody = knowsOnly("io.blkcast.log..");
 
   /** Others will serve with the NBD server, so it knows nothing of the rest. */
-  @ArchTest static final ArchRule nbd_knows_nobody = knowsOnly(EXPORTER + ".nbd..");
+  @ArchTest static final ArchRule nbd_knows_nobody = knowsOnly("io.blkcast.nbd..");
 
   /** What the exporter needs of a device is independent of the devices. */
   @ArchTest static final ArchRule source_knows_nobody = knowsOnly(EXPORTER + ".source");
@@ -42,7 +42,7 @@ class ArchitectureTest {
       knowsOnly(
           EXPORTER + ".source.disk..",
           EXPORTER + ".source",
-          EXPORTER + ".nbd..",
+          "io.blkcast.nbd..",
           "io.blkcast.config");
 
   @ArchTest
@@ -83,7 +83,7 @@ class ArchitectureTest {
   static final ArchRule devices_know_no_kafka =
       noClasses()
           .that()
-          .resideInAnyPackage(EXPORTER + ".source..", EXPORTER + ".nbd..")
+          .resideInAnyPackage(EXPORTER + ".source..", "io.blkcast.nbd..")
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("org.apache.kafka..", "org.apache.avro..");

@@ -1,6 +1,6 @@
 package io.blkcast.containers;
 
-import io.blkcast.quickstart.NbdClient;
+import io.blkcast.nbd.NbdClient;
 import java.io.IOException;
 import java.net.URI;
 import java.security.MessageDigest;

@@ -1,5 +1,6 @@
 package io.blkcast.quickstart;
 
+import io.blkcast.nbd.NbdClient;
 import java.io.IOException;
 import java.net.URI;
 import java.util.Random;

@@ -3,6 +3,7 @@ package io.blkcast.quickstart;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.blkcast.broker.EmbeddedBroker;
+import io.blkcast.nbd.NbdClient;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
 import java.io.IOException;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.blkcast.exporter.Exporter;
 import io.blkcast.exporter.config.ExporterConfig;
+import io.blkcast.nbd.NbdClient;
 import io.blkcast.replicator.ReplicateCommand;
 import io.blkcast.replicator.VerifyCommand;
 import io.blkcast.schema.IncrementCommitted;

@@ -1,10 +1,10 @@
 package io.blkcast.exporter.bench;
 
-import io.blkcast.exporter.nbd.NbdOptions;
-import io.blkcast.exporter.nbd.NbdServer;
 import io.blkcast.exporter.source.disk.DiskOptions;
 import io.blkcast.exporter.source.disk.DiskSource;
 import io.blkcast.exporter.source.disk.TrackedDisk;
+import io.blkcast.nbd.NbdOptions;
+import io.blkcast.nbd.NbdServer;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.SocketAddress;
 import java.nio.file.Path;

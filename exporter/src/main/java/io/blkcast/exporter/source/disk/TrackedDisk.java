@@ -1,12 +1,12 @@
 package io.blkcast.exporter.source.disk;
 
-import io.blkcast.exporter.nbd.BlockStore;
-import io.blkcast.exporter.nbd.NbdException;
 import io.blkcast.exporter.source.ChangeMap;
 import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
 import io.blkcast.exporter.source.TrackingInfo;
+import io.blkcast.nbd.BlockStore;
+import io.blkcast.nbd.NbdException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

@@ -1,8 +1,0 @@
-/**
- * The NBD protocol (fixed newstyle) and a server of it over any {@link
- * io.blkcast.exporter.nbd.BlockStore}. Knows nothing of the rest of the exporter.
- */
-@NullMarked
-package io.blkcast.exporter.nbd;
-
-import org.jspecify.annotations.NullMarked;
