@@ -43,11 +43,13 @@ class ArchitectureTest {
           EXPORTER + ".source.disk..",
           EXPORTER + ".source",
           "io.blkcast.nbd..",
-          "io.blkcast.config");
+          "io.blkcast.config",
+          "io.blkcast.file");
 
   @ArchTest
   static final ArchRule publish_knows_the_records =
-      knowsOnly(EXPORTER + ".publish..", "io.blkcast.config", ACCESS, CODEC, RECORDS);
+      knowsOnly(
+          EXPORTER + ".publish..", "io.blkcast.config", "io.blkcast.file", ACCESS, CODEC, RECORDS);
 
   @ArchTest
   static final ArchRule an_increment_knows_devices_by_their_interface =
@@ -67,7 +69,8 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule the_client_knows_the_records =
-      knowsOnly("io.blkcast.client..", "io.blkcast.config", ACCESS, CODEC, RECORDS);
+      knowsOnly(
+          "io.blkcast.client..", "io.blkcast.config", "io.blkcast.file", ACCESS, CODEC, RECORDS);
 
   @ArchTest
   static final ArchRule the_replicator_knows_the_client =
@@ -75,6 +78,7 @@ class ArchitectureTest {
           "io.blkcast.replicator..",
           "io.blkcast.client..",
           "io.blkcast.config",
+          "io.blkcast.file",
           "io.blkcast.log",
           CODEC,
           RECORDS);

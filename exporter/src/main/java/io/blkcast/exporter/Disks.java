@@ -1,14 +1,14 @@
 package io.blkcast.exporter;
 
-import io.blkcast.config.OwnFiles;
+import io.blkcast.config.HostPort;
 import io.blkcast.exporter.config.ExporterConfig;
-import io.blkcast.exporter.config.HostPort;
 import io.blkcast.exporter.config.VolumeConfig;
 import io.blkcast.exporter.config.VolumeConfig.SourceKind;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.disk.DiskOptions;
 import io.blkcast.exporter.source.disk.DiskSource;
 import io.blkcast.exporter.source.disk.TrackedDisk;
+import io.blkcast.file.OwnFiles;
 import io.blkcast.nbd.NbdOptions;
 import io.blkcast.nbd.NbdServer;
 import io.vertx.core.Future;

@@ -1,7 +1,7 @@
 package io.blkcast.exporter;
 
+import io.blkcast.config.HostPort;
 import io.blkcast.exporter.config.ExporterConfig;
-import io.blkcast.exporter.config.HostPort;
 import io.blkcast.exporter.increment.Progress;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.vertx.core.Future;

@@ -1,11 +1,11 @@
 package io.blkcast.exporter;
 
-import io.blkcast.config.FileReplacement;
-import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.increment.VolumeHistory;
 import io.blkcast.exporter.increment.VolumeHistory.Doubt;
 import io.blkcast.exporter.publish.Link;
 import io.blkcast.exporter.publish.Place;
+import io.blkcast.file.FileReplacement;
+import io.blkcast.file.OwnFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;

@@ -1,8 +1,8 @@
 package io.blkcast.exporter;
 
-import io.blkcast.config.FileReplacement;
-import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.increment.Intent;
+import io.blkcast.file.FileReplacement;
+import io.blkcast.file.OwnFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

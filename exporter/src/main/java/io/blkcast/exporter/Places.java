@@ -1,9 +1,9 @@
 package io.blkcast.exporter;
 
-import io.blkcast.config.OwnFiles;
-import io.blkcast.config.StateDirectory;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.config.VolumeConfig;
+import io.blkcast.file.OwnFiles;
+import io.blkcast.file.StateDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +22,7 @@ final class Places {
    * Takes the state directory, and looks at the other places that the configuration names. Blocks;
    * first of all at the start, because the state directory holds commands that are run.
    *
-   * @throws io.blkcast.config.UnsafePathException where another user could interfere
+   * @throws io.blkcast.file.UnsafePathException where another user could interfere
    * @throws IOException while another exporter has the state directory
    */
   static StateDirectory claim(ExporterConfig config) throws IOException {

@@ -1,10 +1,9 @@
 package io.blkcast.exporter;
 
 import io.blkcast.codec.TopicNames;
-import io.blkcast.config.StateDirectory;
+import io.blkcast.config.HostPort;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.config.HookConfig;
-import io.blkcast.exporter.config.HostPort;
 import io.blkcast.exporter.config.VolumeConfig;
 import io.blkcast.exporter.config.VolumeConfig.SourceKind;
 import io.blkcast.exporter.hook.HookSettings;
@@ -32,6 +31,7 @@ import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
+import io.blkcast.file.StateDirectory;
 import io.blkcast.schema.Signal;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;

@@ -3,7 +3,7 @@ package io.blkcast.client;
 import static io.blkcast.client.IncrementException.Code.SINK;
 
 import io.blkcast.codec.Digests;
-import io.blkcast.config.OwnFiles;
+import io.blkcast.file.OwnFiles;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package io.blkcast.client;
 
 import io.blkcast.codec.RecordCodec;
-import io.blkcast.config.OwnFiles;
+import io.blkcast.file.OwnFiles;
 import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import java.io.Closeable;

@@ -2,7 +2,7 @@ package io.blkcast.replicator;
 
 import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
-import io.blkcast.config.FileReplacement;
+import io.blkcast.file.FileReplacement;
 import io.blkcast.schema.IncrementCommitted;
 import java.io.IOException;
 import java.nio.file.Path;

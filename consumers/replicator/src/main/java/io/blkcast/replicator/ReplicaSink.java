@@ -6,7 +6,7 @@ import static io.blkcast.client.IncrementException.Code.SINK;
 import io.blkcast.client.IncrementException;
 import io.blkcast.client.IncrementSink;
 import io.blkcast.client.Position;
-import io.blkcast.config.OwnFiles;
+import io.blkcast.file.OwnFiles;
 import io.blkcast.replicator.ReplicaState.Held;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;

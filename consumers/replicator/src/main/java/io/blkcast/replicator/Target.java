@@ -2,7 +2,7 @@ package io.blkcast.replicator;
 
 import com.sun.jna.LastErrorException;
 import com.sun.jna.Platform;
-import io.blkcast.config.OwnFiles;
+import io.blkcast.file.OwnFiles;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,9 +1,9 @@
 package io.blkcast.exporter.cli;
 
-import io.blkcast.config.UnsafePathException;
+import io.blkcast.config.ConfigException;
 import io.blkcast.exporter.Exporter;
-import io.blkcast.exporter.config.ConfigException;
 import io.blkcast.exporter.config.ExporterConfig;
+import io.blkcast.file.UnsafePathException;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;

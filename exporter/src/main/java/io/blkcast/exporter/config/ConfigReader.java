@@ -1,7 +1,13 @@
 package io.blkcast.exporter.config;
 
 import io.blkcast.codec.ChunkContent;
+import io.blkcast.config.ConfigException;
+import io.blkcast.config.ConfigNode;
+import io.blkcast.config.ConfigSection;
+import io.blkcast.config.HostPort;
+import io.blkcast.config.Quantities;
 import io.blkcast.config.Redactor;
+import io.blkcast.config.YamlReader;
 import io.blkcast.exporter.config.ExporterConfig.LimitsConfig;
 import io.blkcast.exporter.config.ExporterConfig.NbdConfig;
 import io.blkcast.exporter.config.ExporterConfig.TopicsConfig;
@@ -48,14 +54,14 @@ final class ConfigReader {
     ConfigNode.Mapping root = YamlReader.read(name, yaml);
     ConfigReader reader = new ConfigReader();
     EnvironmentOverrides.apply(root, environment, reader.problems);
-    ExporterConfig config = reader.exporter(new Section(root, "", reader.problems));
+    ExporterConfig config = reader.exporter(new ConfigSection(root, "", reader.problems));
     if (!reader.problems.isEmpty()) {
       throw new ConfigException(reader.problems.stream().map(Redactor::text).toList());
     }
     return config;
   }
 
-  private ExporterConfig exporter(Section root) {
+  private ExporterConfig exporter(ConfigSection root) {
     try (root) {
       Path state = root.value("state", Path::of).orElse(Path.of("/var/lib/blkcast"));
       KafkaConfig kafka = new KafkaConfig(root.section("kafka").all());
@@ -64,7 +70,7 @@ final class ConfigReader {
       List<VolumeConfig> volumes = volumes(root, topics, state);
       List<HookConfig> hooks = hooks(root, volumes);
       NbdConfig nbd = nbd(root.section("nbd"));
-      Section api = root.section("http");
+      ConfigSection api = root.section("http");
       Optional<Path> tokens = api.value("tokens", Path::of);
       HostPort http = listen(api, "127.0.0.1:8080");
       HostPort management = listen(root.section("management"), "127.0.0.1:8081");
@@ -77,7 +83,7 @@ final class ConfigReader {
     }
   }
 
-  private TopicsConfig topics(Section section) {
+  private TopicsConfig topics(ConfigSection section) {
     try (section) {
       return new TopicsConfig(
           section
@@ -94,7 +100,7 @@ final class ConfigReader {
     }
   }
 
-  private Optional<String> registry(Section section) {
+  private Optional<String> registry(ConfigSection section) {
     try (section) {
       return section.value(
           "url",
@@ -109,11 +115,11 @@ final class ConfigReader {
     }
   }
 
-  private List<VolumeConfig> volumes(Section root, TopicsConfig topics, Path state) {
+  private List<VolumeConfig> volumes(ConfigSection root, TopicsConfig topics, Path state) {
     List<VolumeConfig> volumes = new ArrayList<>();
     Set<String> names = new HashSet<>();
-    List<Section> sections = root.sections("volumes");
-    for (Section section : sections) {
+    List<ConfigSection> sections = root.sections("volumes");
+    for (ConfigSection section : sections) {
       try (section) {
         VolumeConfig volume = volume(section);
         if (!names.add(volume.name())) {
@@ -147,7 +153,7 @@ final class ConfigReader {
     return volumes;
   }
 
-  private VolumeConfig volume(Section section) {
+  private VolumeConfig volume(ConfigSection section) {
     String name =
         section.required(
             "name",
@@ -192,7 +198,7 @@ final class ConfigReader {
         section.value("group", matching(NAME, "at most 63 letters, digits, '.', '_' and '-'")));
   }
 
-  private DifferenceStorageConfig differenceStorage(Section section) {
+  private DifferenceStorageConfig differenceStorage(ConfigSection section) {
     try (section) {
       Optional<Path> path = section.value("path", Path::of);
       OptionalLong limit = size(section, "limit");
@@ -204,10 +210,10 @@ final class ConfigReader {
     }
   }
 
-  private List<HookConfig> hooks(Section root, List<VolumeConfig> volumes) {
+  private List<HookConfig> hooks(ConfigSection root, List<VolumeConfig> volumes) {
     List<HookConfig> hooks = new ArrayList<>();
     Set<String> names = new HashSet<>();
-    for (Section section : root.sections("hooks")) {
+    for (ConfigSection section : root.sections("hooks")) {
       try (section) {
         HookConfig hook = hook(section);
         if (hook.group().isPresent() == hook.volume().isPresent()) {
@@ -232,7 +238,8 @@ final class ConfigReader {
     return hooks;
   }
 
-  private static void hookedVolume(Section section, HookConfig hook, List<VolumeConfig> volumes) {
+  private static void hookedVolume(
+      ConfigSection section, HookConfig hook, List<VolumeConfig> volumes) {
     List<VolumeConfig> named =
         volumes.stream().filter(volume -> volume.name().equals(hook.name())).toList();
     if (named.isEmpty()) {
@@ -253,7 +260,7 @@ final class ConfigReader {
     }
   }
 
-  private HookConfig hook(Section section) {
+  private HookConfig hook(ConfigSection section) {
     Function<String, String> name = matching(NAME, "at most 63 letters, digits, '.', '_' and '-'");
     return new HookConfig(
         section.value("group", name),
@@ -295,14 +302,14 @@ final class ConfigReader {
     };
   }
 
-  private static OptionalLong size(Section section, String key) {
+  private static OptionalLong size(ConfigSection section, String key) {
     return section
         .value(key, bytes(MIB, 1L << 50))
         .map(OptionalLong::of)
         .orElse(OptionalLong.empty());
   }
 
-  private TriggersConfig triggers(Section section) {
+  private TriggersConfig triggers(ConfigSection section) {
     try (section) {
       Optional<Duration> every = section.value("every", Quantities::duration);
       every
@@ -317,7 +324,7 @@ final class ConfigReader {
     }
   }
 
-  private NbdConfig nbd(Section section) {
+  private NbdConfig nbd(ConfigSection section) {
     try (section) {
       return new NbdConfig(
           section.value("listen", HostPort::parse),
@@ -326,13 +333,13 @@ final class ConfigReader {
     }
   }
 
-  private HostPort listen(Section section, String standard) {
+  private HostPort listen(ConfigSection section, String standard) {
     try (section) {
       return section.value("listen", HostPort::parse).orElseGet(() -> HostPort.parse(standard));
     }
   }
 
-  private LimitsConfig limits(Section section, List<VolumeConfig> volumes) {
+  private LimitsConfig limits(ConfigSection section, List<VolumeConfig> volumes) {
     try (section) {
       int largest = volumes.stream().mapToInt(VolumeConfig::chunkBytes).max().orElse(0);
       long perVolume = section.value("inFlightPerVolume", bytes(MIB, GIB)).orElse(16 * MIB);

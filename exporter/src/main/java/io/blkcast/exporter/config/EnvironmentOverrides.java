@@ -1,5 +1,6 @@
 package io.blkcast.exporter.config;
 
+import io.blkcast.config.ConfigNode;
 import io.blkcast.config.Suggestions;
 import java.math.BigInteger;
 import java.util.ArrayList;

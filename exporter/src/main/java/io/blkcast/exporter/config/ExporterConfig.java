@@ -1,5 +1,7 @@
 package io.blkcast.exporter.config;
 
+import io.blkcast.config.ConfigException;
+import io.blkcast.config.HostPort;
 import io.blkcast.config.Redactor;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,5 +1,6 @@
 package io.blkcast.exporter.config;
 
+import io.blkcast.config.ConfigSection;
 import io.blkcast.exporter.config.VolumeConfig.SourceKind;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -27,7 +28,8 @@ final class FileUses {
    * @param sections of the volumes, in their order
    * @param volumes with {@code missing} for paths that are not given
    */
-  static void check(List<Section> sections, List<VolumeConfig> volumes, Path missing, Path state) {
+  static void check(
+      List<ConfigSection> sections, List<VolumeConfig> volumes, Path missing, Path state) {
     FileUses files = new FileUses();
     files.uses.put(real(state.resolve("lock")), "the lock of the state directory");
     for (VolumeConfig volume : volumes) {
@@ -65,7 +67,7 @@ final class FileUses {
     uses.put(real(file), use(what, volume));
   }
 
-  private void claim(Section section, String key, Path file, String use) {
+  private void claim(ConfigSection section, String key, Path file, String use) {
     String other = uses.putIfAbsent(real(file), use);
     if (other != null && !(use.equals(STORAGE_OF_DEVICES) && other.equals(use))) {
       section.fault(key, "'" + file + "' is " + other + " already; give another path");

@@ -1,6 +1,6 @@
 package io.blkcast.exporter.doctor;
 
-import io.blkcast.exporter.config.ConfigException;
+import io.blkcast.config.ConfigException;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.config.VolumeConfig.SourceKind;
 import io.blkcast.exporter.source.blksnap.BlksnapProbe;

@@ -1,13 +1,13 @@
 package io.blkcast.exporter.doctor;
 
-import io.blkcast.config.OwnFiles;
-import io.blkcast.config.UnsafePathException;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.config.HookConfig;
 import io.blkcast.exporter.config.VolumeConfig;
 import io.blkcast.exporter.config.VolumeConfig.SourceKind;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.blksnap.BlksnapProbe;
+import io.blkcast.file.OwnFiles;
+import io.blkcast.file.UnsafePathException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

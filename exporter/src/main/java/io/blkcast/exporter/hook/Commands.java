@@ -1,6 +1,6 @@
 package io.blkcast.exporter.hook;
 
-import io.blkcast.config.OwnFiles;
+import io.blkcast.file.OwnFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

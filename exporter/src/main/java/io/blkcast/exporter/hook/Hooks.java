@@ -1,9 +1,9 @@
 package io.blkcast.exporter.hook;
 
-import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.increment.Quiescer;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
+import io.blkcast.file.OwnFiles;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;

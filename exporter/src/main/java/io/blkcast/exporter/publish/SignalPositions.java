@@ -1,7 +1,7 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.config.FileReplacement;
-import io.blkcast.config.OwnFiles;
+import io.blkcast.file.FileReplacement;
+import io.blkcast.file.OwnFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

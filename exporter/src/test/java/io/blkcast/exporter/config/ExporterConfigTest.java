@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.blkcast.config.ConfigException;
+import io.blkcast.config.HostPort;
 import io.blkcast.exporter.config.VolumeConfig.Compression;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,6 +1,6 @@
 package io.blkcast.exporter.source.blksnap;
 
-import io.blkcast.config.FileReplacement;
+import io.blkcast.file.FileReplacement;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

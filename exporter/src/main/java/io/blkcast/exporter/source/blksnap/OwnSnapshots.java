@@ -1,9 +1,9 @@
 package io.blkcast.exporter.source.blksnap;
 
-import io.blkcast.config.FileReplacement;
-import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
+import io.blkcast.file.FileReplacement;
+import io.blkcast.file.OwnFiles;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;

@@ -1,6 +1,6 @@
 package io.blkcast.exporter.source.disk;
 
-import io.blkcast.config.OwnFiles;
+import io.blkcast.file.OwnFiles;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;

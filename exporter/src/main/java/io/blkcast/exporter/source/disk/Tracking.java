@@ -1,9 +1,9 @@
 package io.blkcast.exporter.source.disk;
 
-import io.blkcast.config.OwnFiles;
 import io.blkcast.exporter.source.ChangeMap;
 import io.blkcast.exporter.source.TrackingInfo;
 import io.blkcast.exporter.source.TrackingInfo.Position;
+import io.blkcast.file.OwnFiles;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,4 +1,4 @@
-package io.blkcast.exporter.config;
+package io.blkcast.config;
 
 import java.time.Duration;
 import java.util.Locale;
@@ -7,7 +7,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Sizes and durations as people write them. */
-final class Quantities {
+public final class Quantities {
 
   private static final Pattern QUANTITY = Pattern.compile("(\\d+)\\s*([A-Za-z]*)");
 
@@ -48,7 +48,7 @@ final class Quantities {
    * @return bytes
    * @throws IllegalArgumentException with a message that shows the right form
    */
-  static long size(String text) {
+  public static long size(String text) {
     Matcher matcher = QUANTITY.matcher(text.strip());
     Long unit = matcher.matches() ? SIZES.get(matcher.group(2).toLowerCase(Locale.ROOT)) : null;
     if (unit == null) {
@@ -67,7 +67,7 @@ final class Quantities {
    *
    * @throws IllegalArgumentException with a message that shows the right form
    */
-  static Duration duration(String text) {
+  public static Duration duration(String text) {
     Matcher matcher = QUANTITY.matcher(text.strip());
     Duration unit = matcher.matches() ? DURATIONS.get(matcher.group(2)) : null;
     if (unit == null) {

@@ -1,4 +1,4 @@
-package io.blkcast.exporter.config;
+package io.blkcast.config;
 
 import java.util.List;
 

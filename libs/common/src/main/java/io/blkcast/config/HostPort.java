@@ -1,4 +1,4 @@
-package io.blkcast.exporter.config;
+package io.blkcast.config;
 
 /**
  * An address to listen on or to connect to.

@@ -1,4 +1,4 @@
-package io.blkcast.config;
+package io.blkcast.file;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

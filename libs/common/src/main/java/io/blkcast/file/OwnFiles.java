@@ -1,4 +1,4 @@
-package io.blkcast.config;
+package io.blkcast.file;
 
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,4 +1,4 @@
-package io.blkcast.config;
+package io.blkcast.file;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.file.attribute.PosixFilePermissions.fromString;

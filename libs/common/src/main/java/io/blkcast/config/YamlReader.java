@@ -1,4 +1,4 @@
-package io.blkcast.exporter.config;
+package io.blkcast.config;
 
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
@@ -13,7 +13,7 @@ import java.util.List;
 /**
  * Reads YAML into {@link ConfigNode}s, which Jackson's own tree cannot do: it forgets the lines.
  */
-final class YamlReader {
+public final class YamlReader {
 
   private static final YAMLFactory YAML = new YAMLFactory();
 
@@ -29,7 +29,7 @@ final class YamlReader {
    * @param file name for error messages
    * @return the root section, empty for an empty file
    */
-  static ConfigNode.Mapping read(String file, String yaml) throws ConfigException {
+  public static ConfigNode.Mapping read(String file, String yaml) throws ConfigException {
     try (JsonParser parser = YAML.createParser(yaml)) {
       YamlReader reader = new YamlReader(file, parser);
       if (parser.nextToken() == null || parser.currentToken() == JsonToken.VALUE_NULL) {

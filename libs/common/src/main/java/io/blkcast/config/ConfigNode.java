@@ -1,10 +1,10 @@
-package io.blkcast.exporter.config;
+package io.blkcast.config;
 
 import java.util.LinkedHashMap;
 import java.util.List;
 
 /** A piece of a configuration file that remembers where it stands. */
-sealed interface ConfigNode {
+public sealed interface ConfigNode {
 
   /** For instance {@code exporter.yaml:12:5} or {@code environment variable BLKCAST_STATE}. */
   String place();

@@ -1,6 +1,5 @@
-package io.blkcast.exporter.config;
+package io.blkcast.config;
 
-import io.blkcast.config.Suggestions;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -15,21 +14,21 @@ import java.util.function.Function;
  * Reads one section of the configuration by key, notes faults instead of throwing so that all are
  * told at once, and at {@link #close} refuses keys nobody asked for.
  */
-final class Section implements AutoCloseable {
+public final class ConfigSection implements AutoCloseable {
 
   private final ConfigNode.Mapping mapping;
   private final String path;
   private final List<String> problems;
   private final Set<String> known = new LinkedHashSet<>();
 
-  Section(ConfigNode.Mapping mapping, String path, List<String> problems) {
+  public ConfigSection(ConfigNode.Mapping mapping, String path, List<String> problems) {
     this.mapping = mapping;
     this.path = path;
     this.problems = problems;
   }
 
   /** A value by key; the parser's IllegalArgumentException becomes a fault. */
-  <T> Optional<T> value(String key, Function<String, T> parser) {
+  public <T> Optional<T> value(String key, Function<String, T> parser) {
     known.add(key);
     ConfigNode node = mapping.entries().get(key);
     if (node == null) {
@@ -51,7 +50,7 @@ final class Section implements AutoCloseable {
   }
 
   /** As {@link #value}; missing is a fault, for which the stand-in is returned. */
-  <T> T required(String key, Function<String, T> parser, T standIn, String example) {
+  public <T> T required(String key, Function<String, T> parser, T standIn, String example) {
     boolean there =
         mapping.entries().get(key) instanceof ConfigNode.Scalar s && !s.text().isBlank()
             || mapping.entries().get(key) instanceof ConfigNode.Sequence
@@ -63,7 +62,7 @@ final class Section implements AutoCloseable {
   }
 
   /** One of several words. */
-  <T> Optional<T> choice(String key, Map<String, T> choices) {
+  public <T> Optional<T> choice(String key, Map<String, T> choices) {
     return value(
         key,
         text -> {
@@ -77,29 +76,29 @@ final class Section implements AutoCloseable {
   }
 
   /** A section below; an empty one where the key is missing. */
-  Section section(String key) {
+  public ConfigSection section(String key) {
     known.add(key);
     ConfigNode node = mapping.entries().get(key);
     if (node instanceof ConfigNode.Mapping child) {
-      return new Section(child, pathOf(key), problems);
+      return new ConfigSection(child, pathOf(key), problems);
     }
     if (node != null && !(node instanceof ConfigNode.Scalar scalar && scalar.text().isBlank())) {
       fault(key, "expected a section, found " + node.kind());
     }
-    return new Section(
+    return new ConfigSection(
         new ConfigNode.Mapping(mapping.place(), new LinkedHashMap<>()), pathOf(key), problems);
   }
 
   /** The sections of a list, none where the key is missing. */
-  List<Section> sections(String key) {
+  public List<ConfigSection> sections(String key) {
     known.add(key);
     ConfigNode node = mapping.entries().get(key);
-    List<Section> children = new ArrayList<>();
+    List<ConfigSection> children = new ArrayList<>();
     if (node instanceof ConfigNode.Sequence sequence) {
       for (ConfigNode item : sequence.items()) {
         String childPath = pathOf(key) + "[" + children.size() + "]";
         if (item instanceof ConfigNode.Mapping child) {
-          children.add(new Section(child, childPath, problems));
+          children.add(new ConfigSection(child, childPath, problems));
         } else {
           problems.add(
               item.place() + ": " + childPath + ": expected a section, found " + item.kind());
@@ -112,7 +111,7 @@ final class Section implements AutoCloseable {
   }
 
   /** All values of the section as they are, nested ones with dotted keys. */
-  Map<String, String> all() {
+  public Map<String, String> all() {
     Map<String, String> flat = new LinkedHashMap<>();
     known.addAll(mapping.entries().keySet());
     flatten("", mapping, flat);
@@ -140,7 +139,7 @@ final class Section implements AutoCloseable {
   }
 
   /** Notes a fault at a key, or at the section where the key is missing. */
-  void fault(String key, String problem) {
+  public void fault(String key, String problem) {
     ConfigNode node = mapping.entries().get(key);
     String place = node == null ? mapping.place() : node.place();
     problems.add(place + ": " + pathOf(key) + ": " + problem);
