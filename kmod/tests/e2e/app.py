@@ -26,7 +26,7 @@ DRIVERS = ["virtio_net", "fuse", "virtiofs", "overlay"]
 
 # Of the broker, not of the exporter: each jar costs the VM's JVM time at the start.
 FOREIGN = ("kafka_", "kafka-server", "kafka-coordinator", "kafka-group", "kafka-metadata", "kafka-raft", "kafka-s",
-           "kafka-t", "scala", "log4j", "blkcast-broker", "blkcast-client", "blkcast-replicator", "commons-")
+           "kafka-t", "scala", "log4j", "blkcast-testkit", "blkcast-client", "blkcast-replicator", "commons-")
 MODULES = "java.se,jdk.crypto.ec,jdk.management,jdk.unsupported,jdk.zipfs"
 TOOLS = {"fio": "fio", "git": "git", "dd": "coreutils"}   # busybox's dd does not know direct reads
 # What native libraries in jars need, and the JDK's own do not name.

@@ -20,7 +20,7 @@ class ArchitectureTest {
   private static final String EXPORTER = "io.blkcast.exporter";
   private static final String RECORDS = "io.blkcast.schema..";
   private static final String CODEC = "io.blkcast.codec..";
-  private static final String ACCESS = "io.blkcast.access..";
+  private static final String ACCESS = "io.blkcast.kafka..";
 
   /** The records of the contract stand alone, and their codec knows only them. */
   @ArchTest static final ArchRule records_know_nobody = knowsOnly(RECORDS);

@@ -23,7 +23,6 @@ import io.blkcast.exporter.increment.Shared;
 import io.blkcast.exporter.increment.Trigger;
 import io.blkcast.exporter.increment.VolumeMachine;
 import io.blkcast.exporter.publish.BrokerWatch;
-import io.blkcast.exporter.publish.PublishException;
 import io.blkcast.exporter.publish.PublishSettings;
 import io.blkcast.exporter.publish.Publishers;
 import io.blkcast.exporter.publish.SignalListener;
@@ -32,6 +31,7 @@ import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.file.StateDirectory;
+import io.blkcast.kafka.BrokerException;
 import io.blkcast.schema.Signal;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -256,7 +256,7 @@ final class RunningExporter implements Exporter {
   private Future<Void> assemble() {
     try {
       publishers.checkSettings();
-    } catch (PublishException e) {
+    } catch (BrokerException e) {
       return Future.failedFuture(e);
     }
     return deployVolumes()

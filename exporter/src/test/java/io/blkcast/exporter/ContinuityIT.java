@@ -3,7 +3,6 @@ package io.blkcast.exporter;
 import static io.blkcast.exporter.Scene.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.Digests;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
@@ -14,6 +13,7 @@ import io.blkcast.schema.Severity;
 import io.blkcast.schema.Source;
 import io.blkcast.schema.VolumeEvent;
 import io.blkcast.schema.VolumeEventType;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

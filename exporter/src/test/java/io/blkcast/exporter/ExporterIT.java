@@ -4,13 +4,13 @@ import static io.blkcast.exporter.Scene.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.exporter.increment.IncrementException;
 import io.blkcast.exporter.increment.IncrementState;
 import io.blkcast.exporter.increment.VolumeStatus;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.schema.Consistency;
 import io.blkcast.schema.IncrementKind;
+import io.blkcast.testkit.EmbeddedBroker;
 import io.vertx.core.Future;
 import java.nio.file.Files;
 import java.nio.file.Path;

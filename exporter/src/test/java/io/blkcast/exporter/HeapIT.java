@@ -2,7 +2,7 @@ package io.blkcast.exporter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.blkcast.broker.EmbeddedBroker;
+import io.blkcast.testkit.EmbeddedBroker;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.http.HttpResponse;

@@ -3,11 +3,11 @@ package io.blkcast.exporter;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.schema.Signal;
 import io.blkcast.schema.SignalAction;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;

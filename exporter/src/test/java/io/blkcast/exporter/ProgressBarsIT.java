@@ -2,8 +2,8 @@ package io.blkcast.exporter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.exporter.cli.Main;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;

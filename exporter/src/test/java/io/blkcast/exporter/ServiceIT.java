@@ -3,7 +3,7 @@ package io.blkcast.exporter;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.blkcast.broker.EmbeddedBroker;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -140,7 +140,7 @@ class ServiceIT {
         .noneMatch(
             jar ->
                 jar.matches(
-                    "(kafka(_|-(?!clients-)).*|scala-.*|commons-collections-.*|blkcast-broker.*"
+                    "(kafka(_|-(?!clients-)).*|scala-.*|commons-collections-.*|blkcast-testkit.*"
                         + "|blkcast-(client|replicator|quickstart).*|junit-.*|jmh-.*)"));
     Path config = directory.resolve("exporter.yaml");
     Files.writeString(config, new Scene(directory, "localhost:1", "lib").yaml());

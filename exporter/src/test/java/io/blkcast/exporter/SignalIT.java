@@ -4,13 +4,13 @@ import static io.blkcast.exporter.Scene.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.exporter.increment.VolumeStatus;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.schema.Signal;
 import io.blkcast.schema.SignalAction;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;

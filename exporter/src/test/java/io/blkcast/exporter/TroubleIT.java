@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.sun.net.httpserver.HttpServer;
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.schema.IncrementKind;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;

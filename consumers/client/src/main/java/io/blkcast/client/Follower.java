@@ -1,11 +1,11 @@
 package io.blkcast.client;
 
-import io.blkcast.access.ClientUser;
-import io.blkcast.access.Role;
 import io.blkcast.client.FollowerListener.Phase;
 import io.blkcast.client.IncrementException.Code;
 import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
+import io.blkcast.kafka.access.ClientUser;
+import io.blkcast.kafka.access.Role;
 import io.blkcast.schema.IncrementCommitted;
 import java.nio.ByteBuffer;
 import java.time.Duration;

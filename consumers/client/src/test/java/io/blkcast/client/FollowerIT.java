@@ -8,7 +8,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.client.IncrementException.Code;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.schema.ChunkEncoding;
@@ -18,6 +17,7 @@ import io.blkcast.schema.IncrementKind;
 import io.blkcast.schema.PartitionRange;
 import io.blkcast.schema.Signal;
 import io.blkcast.schema.SignalAction;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;

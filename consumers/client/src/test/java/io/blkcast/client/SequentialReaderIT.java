@@ -7,11 +7,11 @@ import static io.blkcast.client.TestExporter.Piece.zstd;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

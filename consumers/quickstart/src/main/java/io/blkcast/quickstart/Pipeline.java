@@ -1,6 +1,5 @@
 package io.blkcast.quickstart;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.client.Follower;
 import io.blkcast.client.FollowerConfig;
 import io.blkcast.client.FollowerListener;
@@ -13,6 +12,7 @@ import io.blkcast.replicator.ReplicaState;
 import io.blkcast.replicator.ReplicaVerifier;
 import io.blkcast.replicator.Replicator;
 import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.testkit.EmbeddedBroker;
 import io.vertx.core.Future;
 import java.io.IOException;
 import java.net.URI;

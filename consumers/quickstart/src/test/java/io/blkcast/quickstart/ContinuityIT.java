@@ -2,10 +2,10 @@ package io.blkcast.quickstart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.nbd.NbdClient;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.exporter.Exporter;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;

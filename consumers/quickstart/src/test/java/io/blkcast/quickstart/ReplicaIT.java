@@ -2,9 +2,9 @@ package io.blkcast.quickstart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.replicator.ReplicaState;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;

@@ -2,8 +2,8 @@ package io.blkcast.quickstart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.replicator.VerifyCommand;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

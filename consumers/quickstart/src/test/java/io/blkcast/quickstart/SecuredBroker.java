@@ -1,6 +1,6 @@
 package io.blkcast.quickstart;
 
-import io.blkcast.broker.EmbeddedBroker;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

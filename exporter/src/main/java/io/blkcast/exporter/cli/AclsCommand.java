@@ -1,9 +1,9 @@
 package io.blkcast.exporter.cli;
 
-import io.blkcast.access.Right;
-import io.blkcast.access.Role;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.config.Redactor;
+import io.blkcast.kafka.access.Right;
+import io.blkcast.kafka.access.Role;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Reader;

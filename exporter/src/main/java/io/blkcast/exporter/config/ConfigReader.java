@@ -15,6 +15,7 @@ import io.blkcast.exporter.config.VolumeConfig.Compression;
 import io.blkcast.exporter.config.VolumeConfig.DifferenceStorageConfig;
 import io.blkcast.exporter.config.VolumeConfig.SourceKind;
 import io.blkcast.exporter.config.VolumeConfig.TriggersConfig;
+import io.blkcast.kafka.KafkaConfig;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;

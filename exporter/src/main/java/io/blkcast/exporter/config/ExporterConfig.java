@@ -3,6 +3,7 @@ package io.blkcast.exporter.config;
 import io.blkcast.config.ConfigException;
 import io.blkcast.config.HostPort;
 import io.blkcast.config.Redactor;
+import io.blkcast.kafka.KafkaConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,7 +3,7 @@ package io.blkcast.exporter.doctor;
 import io.blkcast.exporter.Publishing;
 import io.blkcast.exporter.config.ExporterConfig;
 import io.blkcast.exporter.publish.BrokerInspection;
-import io.blkcast.exporter.publish.PublishException;
+import io.blkcast.kafka.BrokerException;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -36,7 +36,7 @@ final class KafkaChecks {
           Finding.ok(
               "brokers", "cluster " + brokers.clusterId() + ", " + brokers.nodes() + " nodes"));
       topics(brokers, findings);
-    } catch (PublishException e) {
+    } catch (BrokerException e) {
       findings.add(
           Finding.failure(
               "brokers",

@@ -1,12 +1,12 @@
 package io.blkcast.exporter.increment;
 
-import io.blkcast.exporter.publish.PublishException;
 import io.blkcast.exporter.publish.VolumePublisher;
 import io.blkcast.exporter.publish.VolumePublisher.Attempt;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.publish.VolumePublisher.Header;
 import io.blkcast.exporter.source.Snapshot.Image;
 import io.blkcast.exporter.source.SourceException;
+import io.blkcast.kafka.BrokerException;
 import io.blkcast.schema.Checkpoint;
 import io.vertx.core.Future;
 import java.io.IOException;
@@ -120,13 +120,13 @@ final class IncrementRun {
     return plan;
   }
 
-  private Committed commit(Attempt open) throws PublishException, IOException {
+  private Committed commit(Attempt open) throws BrokerException, IOException {
     try {
       Committed committed = open.commit(history::committing);
       history.committed(committed);
       return committed;
-    } catch (PublishException e) {
-      if (e.code() == PublishException.Code.FOREIGN) {
+    } catch (BrokerException e) {
+      if (e.code() == BrokerException.Code.FOREIGN) {
         history.doubt(Verdict.of(e).message());
       }
       throw e;

@@ -1,7 +1,7 @@
 package io.blkcast.exporter.increment;
 
-import io.blkcast.exporter.publish.PublishException;
 import io.blkcast.exporter.source.SourceException;
+import io.blkcast.kafka.BrokerException;
 import java.util.Locale;
 import java.util.concurrent.CompletionException;
 
@@ -16,7 +16,7 @@ import java.util.concurrent.CompletionException;
  */
 record Verdict(String code, String message, Next next, boolean reopen, boolean retrack) {
 
-  /** Code of {@link PublishException.Code#FOREIGN}. */
+  /** Code of {@link BrokerException.Code#FOREIGN}. */
   static final String FOREIGN = "foreign-record";
 
   /** What to do. */
@@ -39,7 +39,7 @@ record Verdict(String code, String message, Next next, boolean reopen, boolean r
       cause = cause.getCause();
     }
     String message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-    if (cause instanceof PublishException publish) {
+    if (cause instanceof BrokerException publish) {
       String code = "kafka-" + label(publish.code());
       return switch (publish.code()) {
         case FENCED -> new Verdict("fenced", message, Next.FENCED, true, false);

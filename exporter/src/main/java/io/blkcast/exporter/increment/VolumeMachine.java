@@ -1,11 +1,11 @@
 package io.blkcast.exporter.increment;
 
-import io.blkcast.exporter.publish.PublishException;
 import io.blkcast.exporter.publish.VolumePublisher;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.source.ChangeSource;
 import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
+import io.blkcast.kafka.BrokerException;
 import io.blkcast.schema.Severity;
 import io.blkcast.schema.VolumeEventType;
 import io.vertx.core.Future;
@@ -238,7 +238,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
               Severity.ERROR,
               why + "; the next increment is a BASELINE");
           if (export != null) {
-            export.cancel(new PublishException(PublishException.Code.RETRIABLE, why));
+            export.cancel(new BrokerException(BrokerException.Code.RETRIABLE, why));
           }
           requests.keepResync();
           remember();

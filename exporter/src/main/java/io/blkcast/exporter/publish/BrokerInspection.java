@@ -1,5 +1,8 @@
 package io.blkcast.exporter.publish;
 
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.KafkaErrors;
+import io.blkcast.kafka.TopicSetup;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -29,7 +32,7 @@ public record BrokerInspection(
    */
   public static BrokerInspection of(
       PublishSettings settings, Collection<VolumeSettings> volumes, Duration patience)
-      throws PublishException {
+      throws BrokerException {
     Map<String, Object> properties = new HashMap<>(ClientSettings.admin(settings));
     int millis = Math.toIntExact(patience.toMillis());
     properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, millis);

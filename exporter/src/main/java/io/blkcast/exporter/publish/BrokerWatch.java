@@ -1,6 +1,11 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.exporter.publish.PublishException.Code;
+import io.blkcast.kafka.BrokerAddresses;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
+import io.blkcast.kafka.KafkaErrors;
+import io.blkcast.kafka.TopicSetup;
+import io.blkcast.kafka.TopicSpec;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -82,9 +87,9 @@ public final class BrokerWatch implements AutoCloseable {
    * Looks. Blocks for some seconds at most.
    *
    * @param handler is told what was seen, also where this fails afterwards
-   * @throws PublishException with what keeps increments from being published or seen
+   * @throws BrokerException with what keeps increments from being published or seen
    */
-  public void check(Consumer<Seen> handler) throws PublishException {
+  public void check(Consumer<Seen> handler) throws BrokerException {
     try {
       Admin asked = admin();
       if (!answers(asked)) {
@@ -98,9 +103,9 @@ public final class BrokerWatch implements AutoCloseable {
       requireAll(asked, topics, made);
       Optional<String> hanging = transactions.look(asked, transactional(topics));
       if (hanging.isPresent()) {
-        throw new PublishException(Code.RETRIABLE, hanging.get());
+        throw new BrokerException(Code.RETRIABLE, hanging.get());
       }
-    } catch (PublishException e) {
+    } catch (BrokerException e) {
       close();
       throw e;
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
@@ -113,25 +118,25 @@ public final class BrokerWatch implements AutoCloseable {
    * Whether a broker answers; fails where none does. One that takes connections is asked a second
    * time before it counts as silent: it may only be busy.
    */
-  private boolean answers(Admin asked) throws PublishException, InterruptedException {
+  private boolean answers(Admin asked) throws BrokerException, InterruptedException {
     try {
       asked.describeCluster(new DescribeClusterOptions().timeoutMs(ANSWER_WITHIN_MS)).nodes().get();
       silent = false;
       return true;
     } catch (ExecutionException e) {
-      String addresses = String.join(", ", BrokerAddresses.of(settings));
+      String addresses = String.join(", ", BrokerAddresses.of(settings.admin()));
       if (!(e.getCause() instanceof TimeoutException)) {
         throw KafkaErrors.translate(
             "asking the brokers at " + addresses, e, settings.remedyOfDenial());
       }
-      Optional<String> unreachable = BrokerAddresses.unreachable(settings);
+      Optional<String> unreachable = BrokerAddresses.unreachable(settings.admin());
       if (unreachable.isPresent()) {
-        throw new PublishException(Code.RETRIABLE, unreachable.get(), e);
+        throw new BrokerException(Code.RETRIABLE, unreachable.get(), e);
       }
       boolean again = silent;
       silent = true;
       if (again) {
-        throw new PublishException(
+        throw new BrokerException(
             Code.RETRIABLE,
             "the brokers at "
                 + addresses
@@ -144,7 +149,7 @@ public final class BrokerWatch implements AutoCloseable {
     }
   }
 
-  private Admin admin() throws PublishException {
+  private Admin admin() throws BrokerException {
     Admin current = admin;
     if (current == null) {
       Map<String, Object> properties = new HashMap<>(ClientSettings.admin(settings));
@@ -155,7 +160,7 @@ public final class BrokerWatch implements AutoCloseable {
         current = Admin.create(properties);
       } catch (RuntimeException e) {
         throw KafkaErrors.translate(
-            "making Kafka's clients for " + String.join(", ", BrokerAddresses.of(settings)),
+            "making Kafka's clients for " + String.join(", ", BrokerAddresses.of(settings.admin())),
             e,
             settings.remedyOfDenial());
       }
@@ -202,7 +207,7 @@ public final class BrokerWatch implements AutoCloseable {
 
   /** Fails with what is missing; makes it when nobody else has for a while. */
   private void requireAll(Admin asked, Map<String, TopicDescription> topics, boolean made)
-      throws PublishException {
+      throws BrokerException {
     missingSince.keySet().removeAll(topics.keySet());
     if (!made) {
       return;
@@ -232,13 +237,13 @@ public final class BrokerWatch implements AutoCloseable {
       try {
         new TopicSetup(asked, specs, settings.replicationFactor(), settings.remedyOfDenial())
             .make();
-      } catch (PublishException e) {
-        throw new PublishException(e.code(), what + " and cannot be made: " + e.getMessage(), e);
+      } catch (BrokerException e) {
+        throw new BrokerException(e.code(), what + " and cannot be made: " + e.getMessage(), e);
       }
       LOG.warn("{}: made anew, with the settings that it should have", what);
       return;
     }
-    throw new PublishException(
+    throw new BrokerException(
         Code.RETRIABLE,
         what
             + "; deleted? Nothing can be published meanwhile. What is missing is made anew after "

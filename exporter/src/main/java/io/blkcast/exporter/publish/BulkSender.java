@@ -1,6 +1,8 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.exporter.publish.PublishException.Code;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
+import io.blkcast.kafka.KafkaErrors;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.kafka.clients.producer.Callback;
@@ -47,7 +49,7 @@ final class BulkSender {
    */
   CompletionStage<Integer> send(
       String topic, int partition, byte[] value, RangeCollector ranges, int result) {
-    PublishException failure = acks.failure();
+    BrokerException failure = acks.failure();
     if (failure != null) {
       return CompletableFuture.failedFuture(failure);
     }
@@ -78,7 +80,7 @@ final class BulkSender {
         fail(failure);
       } else if (metadata == null || !metadata.hasOffset()) {
         // A retry of a record that the broker had, but too long ago to remember where.
-        fail(new PublishException(Code.RETRIABLE, "offset of a record is not known any more"));
+        fail(new BrokerException(Code.RETRIABLE, "offset of a record is not known any more"));
       } else {
         ranges.add(metadata.partition(), metadata.offset());
         acks.acknowledged();
@@ -87,7 +89,7 @@ final class BulkSender {
     }
 
     void fail(Exception failure) {
-      PublishException translated = KafkaErrors.translate(what, failure, remedyOfDenial);
+      BrokerException translated = KafkaErrors.translate(what, failure, remedyOfDenial);
       acks.failed(translated);
       completeExceptionally(translated);
     }

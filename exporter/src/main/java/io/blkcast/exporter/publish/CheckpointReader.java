@@ -3,6 +3,8 @@ package io.blkcast.exporter.publish;
 import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.exporter.publish.VolumePublisher.Known;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.KafkaErrors;
 import io.blkcast.schema.Checkpoint;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -84,7 +86,7 @@ final class CheckpointReader {
    * Reads the last checkpoint, waiting for transactions under way: one of another volume must not
    * hide a checkpoint of ours that was committed behind it.
    */
-  Last last(Known known) throws PublishException {
+  Last last(Known known) throws BrokerException {
     String topic = settings.topics().checkpoints();
     Map<Integer, ConsumerRecord<byte[], byte[]>> newest = new HashMap<>();
     Place end =
@@ -115,7 +117,7 @@ final class CheckpointReader {
    *
    * @param stable whether to read only what is stable by now; else waits for open transactions
    */
-  List<Foreign> checkpoints(Place from, OwnRecords own, boolean stable) throws PublishException {
+  List<Foreign> checkpoints(Place from, OwnRecords own, boolean stable) throws BrokerException {
     List<Foreign> foreign = new ArrayList<>();
     scan(
         settings.topics().checkpoints(),
@@ -138,7 +140,7 @@ final class CheckpointReader {
    *
    * @return empty where this exporter may not read the topic
    */
-  Optional<Manifests> manifests(Known known, OwnRecords own) throws PublishException {
+  Optional<Manifests> manifests(Known known, OwnRecords own) throws BrokerException {
     String topic = settings.topics().increments();
     List<Foreign> foreign = new ArrayList<>();
     try {
@@ -158,7 +160,7 @@ final class CheckpointReader {
                     }
                   });
       return Optional.of(new Manifests(foreign.stream().findFirst(), end));
-    } catch (PublishException e) {
+    } catch (BrokerException e) {
       if (e.getCause() instanceof TopicAuthorizationException) {
         LOG.warn(
             "{}: forged increments are not noticed, because reading {} is denied{}",
@@ -183,7 +185,7 @@ final class CheckpointReader {
       Optional<Place> from,
       IsolationLevel upTo,
       Consumer<ConsumerRecord<byte[], byte[]>> found)
-      throws PublishException {
+      throws BrokerException {
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(ClientSettings.checkpointConsumer(settings, volume))) {
       return new KeyScan(admin, consumer, key, PATIENCE, LIMIT).scan(topic, from, upTo, found);

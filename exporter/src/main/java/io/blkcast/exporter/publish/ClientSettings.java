@@ -1,7 +1,9 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.access.Role;
-import io.blkcast.exporter.publish.PublishException.Code;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
+import io.blkcast.kafka.TopicSpec;
+import io.blkcast.kafka.access.Role;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,11 +20,6 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * defaults that suit large records.
  */
 final class ClientSettings {
-
-  /**
-   * Room for the fields of a chunk beside its payload, the framing and Kafka's own batch header.
-   */
-  static final int RECORD_OVERHEAD = 4096;
 
   private static final int DEFAULT_MAX_REQUEST = 1 << 20;
   private static final int BULK_MEMORY = 64 << 20;
@@ -73,9 +70,9 @@ final class ClientSettings {
    * @param maxChunkBytes most plain bytes of a chunk of any volume
    */
   static Map<String, Object> bulk(PublishSettings settings, int maxChunkBytes)
-      throws PublishException {
+      throws BrokerException {
     refuse("kafka.producer", settings.producer(), PRODUCER_FIXED);
-    int record = maxChunkBytes + RECORD_OVERHEAD;
+    int record = maxChunkBytes + TopicSpec.RECORD_OVERHEAD;
     Map<String, Object> map = new HashMap<>();
     map.put("client.id", "blkcast-exporter");
     // A record that does not fit a batch gets memory of its own, at half the throughput.
@@ -121,7 +118,7 @@ final class ClientSettings {
 
   /** The consumer that reads a checkpoint back. */
   static Map<String, Object> checkpointConsumer(PublishSettings settings, String volume)
-      throws PublishException {
+      throws BrokerException {
     refuse("kafka.consumer", settings.consumer(), CONSUMER_FIXED);
     Map<String, Object> map = calls(settings.consumer());
     map.putIfAbsent("client.id", "blkcast-checkpoint-" + volume);
@@ -138,9 +135,9 @@ final class ClientSettings {
   /**
    * Whether Kafka's clients take what the operator gave, without asking any broker.
    *
-   * @throws PublishException {@code MISCONFIGURED} where they do not
+   * @throws BrokerException {@code MISCONFIGURED} where they do not
    */
-  static void check(PublishSettings settings) throws PublishException {
+  static void check(PublishSettings settings) throws BrokerException {
     Map<String, Object> bulk = bulk(settings, 1);
     Map<String, Object> consumer = checkpointConsumer(settings, "check");
     try {
@@ -150,7 +147,7 @@ final class ClientSettings {
               new ConsumerConfig(consumer),
               new AdminClientConfig(admin(settings)));
     } catch (ConfigException e) {
-      throw new PublishException(Code.MISCONFIGURED, "kafka: " + e.getMessage(), e);
+      throw new BrokerException(Code.MISCONFIGURED, "kafka: " + e.getMessage(), e);
     }
   }
 
@@ -170,10 +167,10 @@ final class ClientSettings {
   }
 
   private static void refuse(String where, Map<String, Object> given, Set<String> fixed)
-      throws PublishException {
+      throws BrokerException {
     for (String key : given.keySet()) {
       if (fixed.contains(key)) {
-        throw new PublishException(
+        throw new BrokerException(
             Code.MISCONFIGURED,
             where + "." + key + " cannot be set: what blkcast promises rests on it; remove it");
       }

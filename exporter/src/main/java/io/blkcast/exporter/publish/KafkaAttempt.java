@@ -9,6 +9,8 @@ import io.blkcast.exporter.publish.VolumePublisher.Attempt;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.publish.VolumePublisher.Deciding;
 import io.blkcast.exporter.publish.VolumePublisher.Header;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.KafkaErrors;
 import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.ChangedExtents;
 import io.blkcast.schema.Checkpoint;
@@ -77,7 +79,7 @@ final class KafkaAttempt implements Attempt {
       RecordCodec codec,
       Clock clock,
       Header header)
-      throws PublishException {
+      throws BrokerException {
     this.bulk = bulk;
     this.transactions = transactions;
     this.reader = reader;
@@ -160,7 +162,7 @@ final class KafkaAttempt implements Attempt {
   }
 
   @Override
-  public Committed commit(Deciding deciding) throws PublishException {
+  public Committed commit(Deciding deciding) throws BrokerException {
     refuseWhenEnded();
     acks.await(ACK_LIMIT);
     tally.check(header);
@@ -218,8 +220,8 @@ final class KafkaAttempt implements Attempt {
       LOG.warn("{} is given up, but whether it was committed is not known yet", name());
       return;
     }
-    PublishException failure = acks.failure();
-    if (failure != null && failure.code() == PublishException.Code.RETRIABLE) {
+    BrokerException failure = acks.failure();
+    if (failure != null && failure.code() == BrokerException.Code.RETRIABLE) {
       // The brokers are away: sending would block, and readers do without, as after a crash.
       return;
     }

@@ -2,6 +2,8 @@ package io.blkcast.exporter.publish;
 
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.exporter.publish.Publishers.Connection;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.KafkaErrors;
 import io.blkcast.schema.VolumeEvent;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
@@ -41,7 +43,7 @@ final class KafkaVolumePublisher implements VolumePublisher {
   }
 
   @Override
-  public Opened open(Known known) throws PublishException {
+  public Opened open(Known known) throws BrokerException {
     endAttempt("reopened", "the exporter opened the volume again");
     Connection connection = publishers.connection(volume);
     publishers.registerSchemas();
@@ -49,7 +51,7 @@ final class KafkaVolumePublisher implements VolumePublisher {
   }
 
   @Override
-  public Attempt begin(Header header) throws PublishException {
+  public Attempt begin(Header header) throws BrokerException {
     if (!transactions.isReady()) {
       throw new IllegalStateException(
           "volume " + volume.volume() + " must be opened first, and again after a failed commit");
@@ -95,7 +97,7 @@ final class KafkaVolumePublisher implements VolumePublisher {
                           settings.remedyOfDenial()));
                 }
               });
-    } catch (PublishException | RuntimeException e) {
+    } catch (BrokerException | RuntimeException e) {
       acknowledged.completeExceptionally(
           KafkaErrors.translate(
               "event of volume " + volume.volume(), e, settings.remedyOfDenial()));

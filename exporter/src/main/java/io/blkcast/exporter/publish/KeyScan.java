@@ -1,6 +1,7 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.exporter.publish.PublishException.Code;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -85,7 +86,7 @@ final class KeyScan {
       Optional<Place> from,
       IsolationLevel upTo,
       Consumer<ConsumerRecord<byte[], byte[]>> found)
-      throws PublishException, ExecutionException, InterruptedException {
+      throws BrokerException, ExecutionException, InterruptedException {
     TopicDescription description = describe(admin, topic);
     List<TopicPartition> all = partitions(description);
     // Asked at once: each answer takes a round trip or two, and a commit waits for them.
@@ -125,7 +126,7 @@ final class KeyScan {
       Map<TopicPartition, Long> from,
       Map<TopicPartition, Long> ends,
       Consumer<ConsumerRecord<byte[], byte[]>> found)
-      throws PublishException {
+      throws BrokerException {
     consumer.assign(from.keySet());
     from.forEach(consumer::seek);
     long begun = System.nanoTime();
@@ -135,7 +136,7 @@ final class KeyScan {
         .anyMatch(at -> at.getValue() < ends.getOrDefault(at.getKey(), 0L))) {
       long now = System.nanoTime();
       if (now - moved > patience.toNanos() || now - begun > limit.toNanos()) {
-        throw new PublishException(
+        throw new BrokerException(
             Code.RETRIABLE,
             "reading "
                 + topic

@@ -1,6 +1,8 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.exporter.publish.PublishException.Code;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
+import io.blkcast.kafka.KafkaErrors;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 final class PendingAcks {
 
   private long pending;
-  private @Nullable PublishException failure;
+  private @Nullable BrokerException failure;
 
   synchronized void sent() {
     pending++;
@@ -22,7 +24,7 @@ final class PendingAcks {
     notifyAll();
   }
 
-  synchronized void failed(PublishException cause) {
+  synchronized void failed(BrokerException cause) {
     if (failure == null) {
       failure = cause;
     }
@@ -30,22 +32,21 @@ final class PendingAcks {
   }
 
   /** The first failure, or null: nothing more need be sent after one. */
-  synchronized @Nullable PublishException failure() {
+  synchronized @Nullable BrokerException failure() {
     return failure;
   }
 
   /**
    * Waits until nothing is pending.
    *
-   * @throws PublishException the first failure, at once; {@code RETRIABLE} when the limit has
-   *     passed
+   * @throws BrokerException the first failure, at once; {@code RETRIABLE} when the limit has passed
    */
-  synchronized void await(Duration limit) throws PublishException {
+  synchronized void await(Duration limit) throws BrokerException {
     long deadline = System.nanoTime() + limit.toNanos();
     while (pending > 0 && failure == null) {
       long millis = (deadline - System.nanoTime()) / 1_000_000;
       if (millis <= 0) {
-        throw new PublishException(
+        throw new BrokerException(
             Code.RETRIABLE, pending + " records are not acknowledged after " + limit);
       }
       try {
@@ -54,9 +55,9 @@ final class PendingAcks {
         throw KafkaErrors.translate("waiting for acknowledgements", e, "");
       }
     }
-    PublishException cause = failure;
+    BrokerException cause = failure;
     if (cause != null) {
-      throw new PublishException(cause.code(), String.valueOf(cause.getMessage()), cause);
+      throw new BrokerException(cause.code(), String.valueOf(cause.getMessage()), cause);
     }
   }
 }

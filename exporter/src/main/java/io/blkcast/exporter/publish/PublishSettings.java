@@ -1,8 +1,8 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.access.ClientUser;
-import io.blkcast.access.Role;
 import io.blkcast.codec.TopicNames;
+import io.blkcast.kafka.access.ClientUser;
+import io.blkcast.kafka.access.Role;
 import java.net.URI;
 import java.util.Map;
 import java.util.Optional;

@@ -2,7 +2,11 @@ package io.blkcast.exporter.publish;
 
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.SchemaRegistryClient;
-import io.blkcast.exporter.publish.PublishException.Code;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
+import io.blkcast.kafka.KafkaErrors;
+import io.blkcast.kafka.TopicSetup;
+import io.blkcast.kafka.TopicSpec;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import java.time.Clock;
@@ -72,9 +76,9 @@ public final class Publishers implements AutoCloseable {
   /**
    * Looks at the settings, and asks no broker.
    *
-   * @throws PublishException {@code MISCONFIGURED} where nothing could ever be published with them
+   * @throws BrokerException {@code MISCONFIGURED} where nothing could ever be published with them
    */
-  public void checkSettings() throws PublishException {
+  public void checkSettings() throws BrokerException {
     ClientSettings.check(settings);
   }
 
@@ -114,9 +118,9 @@ public final class Publishers implements AutoCloseable {
   /**
    * Asks the schema registry for a sign of life, if there is one; blocks for some seconds at most.
    *
-   * @throws PublishException where there is none
+   * @throws BrokerException where there is none
    */
-  public void checkRegistry() throws PublishException {
+  public void checkRegistry() throws BrokerException {
     try {
       registry.ifPresent(SchemaRegistryClient::check);
     } catch (RuntimeException e) {
@@ -128,7 +132,7 @@ public final class Publishers implements AutoCloseable {
    * Registers all schemas, unless that is done. From then on an exporter does without its registry
    * for as long as it runs.
    */
-  void registerSchemas() throws PublishException {
+  void registerSchemas() throws BrokerException {
     try {
       codec.prepare(settings.topics());
     } catch (RuntimeException e) {
@@ -137,9 +141,9 @@ public final class Publishers implements AutoCloseable {
   }
 
   /** The shared clients, made when needed; topics were there once. */
-  synchronized Connection connection() throws PublishException {
+  synchronized Connection connection() throws BrokerException {
     if (closed) {
-      throw new PublishException(Code.FATAL, "the exporter's publishers are closed");
+      throw new BrokerException(Code.FATAL, "the exporter's publishers are closed");
     }
     Connection current = connection;
     if (current == null) {
@@ -152,11 +156,11 @@ public final class Publishers implements AutoCloseable {
     return current;
   }
 
-  private void makeTopics(Connection current) throws PublishException {
+  private void makeTopics(Connection current) throws BrokerException {
     try {
       setup(current, volumes.values()).make();
       topicsMade = true;
-    } catch (PublishException e) {
+    } catch (BrokerException e) {
       letGoWhenDenied(e);
       throw e;
     }
@@ -166,7 +170,7 @@ public final class Publishers implements AutoCloseable {
    * As {@link #connection}, for a volume that is opened: its topics are there, with settings that
    * suit this volume. Those that do not suit another are that one's trouble.
    */
-  synchronized Connection connection(VolumeSettings volume) throws PublishException {
+  synchronized Connection connection(VolumeSettings volume) throws BrokerException {
     boolean before = topicsMade;
     Connection current = connection();
     try {
@@ -178,7 +182,7 @@ public final class Publishers implements AutoCloseable {
           LOG.warn("{}", warning);
         }
       }
-    } catch (PublishException e) {
+    } catch (BrokerException e) {
       letGoWhenDenied(e);
       throw e;
     }
@@ -189,7 +193,7 @@ public final class Publishers implements AutoCloseable {
   /**
    * A producer that is not let in at first never gets its id later: KAFKA-20237. Nobody has it yet.
    */
-  private void letGoWhenDenied(PublishException failure) {
+  private void letGoWhenDenied(BrokerException failure) {
     Connection current = connection;
     if (failure.code() == Code.DENIED && !lent && current != null) {
       connection = null;
@@ -215,7 +219,7 @@ public final class Publishers implements AutoCloseable {
     return volumes.stream().mapToInt(VolumeSettings::chunkBytes).max().orElse(1);
   }
 
-  private Connection connect(int chunkBytes) throws PublishException {
+  private Connection connect(int chunkBytes) throws BrokerException {
     Admin admin = null;
     try {
       admin = Admin.create(ClientSettings.admin(settings));
@@ -224,7 +228,7 @@ public final class Publishers implements AutoCloseable {
       KafkaClientMetrics metrics = new KafkaClientMetrics(bulk);
       metrics.bindTo(meters);
       return new Connection(admin, bulk, metrics);
-    } catch (PublishException | RuntimeException e) {
+    } catch (BrokerException | RuntimeException e) {
       if (admin != null) {
         admin.close(Duration.ZERO);
       }

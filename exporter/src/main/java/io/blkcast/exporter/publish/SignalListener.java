@@ -2,7 +2,9 @@ package io.blkcast.exporter.publish;
 
 import io.blkcast.codec.CodecException;
 import io.blkcast.codec.RecordCodec;
-import io.blkcast.exporter.publish.PublishException.Code;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
+import io.blkcast.kafka.KafkaErrors;
 import io.blkcast.schema.Signal;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -105,16 +107,16 @@ public final class SignalListener implements AutoCloseable {
   /**
    * Whether signals are listened for at this moment. A thread that has ended is started again.
    *
-   * @throws PublishException where they are not
+   * @throws BrokerException where they are not
    */
-  public void check() throws PublishException {
+  public void check() throws BrokerException {
     Thread current = thread;
     if (closing.getCount() == 0 || current == null) {
       return;
     }
     if (!current.isAlive()) {
       start();
-      throw new PublishException(
+      throw new BrokerException(
           Code.RETRIABLE, "the thread that listens for signals has ended; it is started again");
     }
     String last = failure;
@@ -122,11 +124,11 @@ public final class SignalListener implements AutoCloseable {
       return;
     }
     if (last != null) {
-      throw new PublishException(Code.RETRIABLE, last);
+      throw new BrokerException(Code.RETRIABLE, last);
     }
     long silent = System.nanoTime() - polledAt;
     if (silent > SILENCE.toNanos()) {
-      throw new PublishException(
+      throw new BrokerException(
           Code.RETRIABLE,
           "signals have not been listened for since "
               + Duration.ofNanos(silent).toSeconds()

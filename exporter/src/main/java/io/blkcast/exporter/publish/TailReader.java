@@ -1,5 +1,7 @@
 package io.blkcast.exporter.publish;
 
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.KafkaErrors;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -47,7 +49,7 @@ final class TailReader implements AutoCloseable {
       byte[] key,
       Place from,
       Predicate<ConsumerRecord<byte[], byte[]>> ours)
-      throws PublishException {
+      throws BrokerException {
     try {
       if (!lock.tryLock()) {
         try (KafkaConsumer<byte[], byte[]> own = consumer()) {
@@ -61,10 +63,7 @@ final class TailReader implements AutoCloseable {
         Tail tail;
         try {
           tail = read(admin, consumer, topic, key, from, ours);
-        } catch (PublishException
-            | ExecutionException
-            | InterruptedException
-            | RuntimeException e) {
+        } catch (BrokerException | ExecutionException | InterruptedException | RuntimeException e) {
           consumer.close();
           throw e;
         }
@@ -86,7 +85,7 @@ final class TailReader implements AutoCloseable {
       byte[] key,
       Place from,
       Predicate<ConsumerRecord<byte[], byte[]>> ours)
-      throws PublishException, ExecutionException, InterruptedException {
+      throws BrokerException, ExecutionException, InterruptedException {
     List<Foreign> foreign = new ArrayList<>();
     Place end =
         new KeyScan(admin, consumer, key, LIMIT, LIMIT)
@@ -102,7 +101,7 @@ final class TailReader implements AutoCloseable {
     return new Tail(foreign, end);
   }
 
-  private KafkaConsumer<byte[], byte[]> consumer() throws PublishException {
+  private KafkaConsumer<byte[], byte[]> consumer() throws BrokerException {
     Map<String, Object> map = new HashMap<>(ClientSettings.checkpointConsumer(settings, "tail"));
     map.put("isolation.level", "read_uncommitted");
     return new KafkaConsumer<>(map);

@@ -1,7 +1,8 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.exporter.publish.PublishException.Code;
 import io.blkcast.exporter.publish.VolumePublisher.Header;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
 
 /** What an attempt has sent so far. One call at a time. */
 final class Tally {
@@ -56,11 +57,11 @@ final class Tally {
   /**
    * Holds what was sent against what was announced: an increment with a hole must not be committed.
    */
-  void check(Header header) throws PublishException {
+  void check(Header header) throws BrokerException {
     if (extents != header.extentCount()
         || extentBytes != header.changedBytes()
         || chunkBytes != header.changedBytes()) {
-      throw new PublishException(
+      throw new BrokerException(
           Code.FATAL,
           "increment "
               + header.incrementId()

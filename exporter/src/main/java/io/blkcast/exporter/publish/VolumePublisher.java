@@ -1,5 +1,6 @@
 package io.blkcast.exporter.publish;
 
+import io.blkcast.kafka.BrokerException;
 import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.Consistency;
@@ -32,10 +33,10 @@ public interface VolumePublisher extends AutoCloseable {
    * unknown took place, and tells so by what it returns. An exporter that was itself shut out in
    * the meantime gets {@code FENCED}, and shuts nobody out.
    */
-  Opened open(Known known) throws PublishException;
+  Opened open(Known known) throws BrokerException;
 
   /** Sends {@code IncrementStarted} and begins an attempt. One at a time. */
-  Attempt begin(Header header) throws PublishException;
+  Attempt begin(Header header) throws BrokerException;
 
   /** Publishes an event of the volume; completes when acknowledged. */
   CompletionStage<Void> event(VolumeEvent event);
@@ -145,10 +146,10 @@ public interface VolumePublisher extends AutoCloseable {
      * Waits for all acknowledgements and commits: the manifest on both topics and the checkpoint,
      * in one transaction.
      *
-     * @throws PublishException {@code FENCED} when another exporter has taken over the volume;
+     * @throws BrokerException {@code FENCED} when another exporter has taken over the volume;
      *     {@code FOREIGN} when someone has written under the volume's key since the last commit
      */
-    Committed commit(Deciding deciding) throws PublishException;
+    Committed commit(Deciding deciding) throws BrokerException;
 
     /** Gives the increment up: sends {@code IncrementAborted}. Never throws. */
     void abort(String reason, String message);

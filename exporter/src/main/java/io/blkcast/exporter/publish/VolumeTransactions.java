@@ -1,13 +1,15 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.access.Role;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.exporter.publish.CheckpointReader.Last;
 import io.blkcast.exporter.publish.CheckpointReader.Manifests;
-import io.blkcast.exporter.publish.PublishException.Code;
 import io.blkcast.exporter.publish.TailReader.Tail;
 import io.blkcast.exporter.publish.VolumePublisher.Known;
 import io.blkcast.exporter.publish.VolumePublisher.Opened;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
+import io.blkcast.kafka.KafkaErrors;
+import io.blkcast.kafka.access.Role;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -78,9 +80,9 @@ final class VolumeTransactions implements AutoCloseable {
   /**
    * Takes the volume over, or makes sure of it again after a failure.
    *
-   * @throws PublishException {@code FENCED} where another has taken it over from us meanwhile
+   * @throws BrokerException {@code FENCED} where another has taken it over from us meanwhile
    */
-  Opened takeOver(CheckpointReader reader, Known known) throws PublishException {
+  Opened takeOver(CheckpointReader reader, Known known) throws BrokerException {
     discard();
     String what = "taking over volume " + volume;
     try {
@@ -96,7 +98,7 @@ final class VolumeTransactions implements AutoCloseable {
       // From here on nothing of an earlier producer can be committed any more: what is read is
       // final.
       if (since != null && reader.checkpoints(since, own, false).size() > others.size()) {
-        throw new PublishException(
+        throw new BrokerException(
             Code.RETRIABLE, what + ": someone else writes its checkpoint at the same time");
       }
       if (!others.isEmpty()) {
@@ -123,13 +125,13 @@ final class VolumeTransactions implements AutoCloseable {
           last.digest(),
           last.problem(),
           manifests.flatMap(Manifests::foreign).map(VolumeTransactions::notOurs));
-    } catch (PublishException e) {
+    } catch (BrokerException e) {
       discard();
       throw e;
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
       discard();
       throw KafkaErrors.isFenced(e)
-          ? new PublishException(
+          ? new BrokerException(
               Code.RETRIABLE, what + ": another exporter is taking it over at the same time", e)
           : KafkaErrors.translate(what, e, settings.remedyOfDenial());
     }
@@ -160,14 +162,14 @@ final class VolumeTransactions implements AutoCloseable {
    * @param reader tells, after a failure, whether we were shut out
    * @param deciding run right before the point from which the outcome of a failure is unknown
    * @return how far the increments topic was read; empty where that is denied
-   * @throws PublishException after which {@link #takeOver} must settle the outcome
+   * @throws BrokerException after which {@link #takeOver} must settle the outcome
    */
   Optional<Place> commit(
       String what,
       List<ProducerRecord<byte[], byte[]>> records,
       CheckpointReader reader,
       BeforeDeciding deciding)
-      throws PublishException {
+      throws BrokerException {
     KafkaProducer<byte[], byte[]> current = producer;
     if (current == null) {
       throw new IllegalStateException("volume " + volume + " must be opened before a commit");
@@ -189,12 +191,12 @@ final class VolumeTransactions implements AutoCloseable {
       checkpoints = checkpointsUpTo;
       increments = incrementsUpTo;
       own.forget();
-    } catch (PublishException e) {
+    } catch (BrokerException e) {
       abort(current);
       throw e;
     } catch (IOException e) {
       abort(current);
-      throw new PublishException(
+      throw new BrokerException(
           Code.RETRIABLE, what + ": " + e.getMessage() + "; nothing was committed", e);
     } catch (ExecutionException | InterruptedException | RuntimeException e) {
       discard();
@@ -212,7 +214,7 @@ final class VolumeTransactions implements AutoCloseable {
 
   /** Reads on from a place, which must hold nothing but what is ours. */
   private @Nullable Place passOver(Admin admin, String topic, @Nullable Place from)
-      throws PublishException, ExecutionException, InterruptedException {
+      throws BrokerException, ExecutionException, InterruptedException {
     if (from == null) {
       return null;
     }
@@ -226,7 +228,7 @@ final class VolumeTransactions implements AutoCloseable {
               key,
               from,
               record -> own.contains(record) || (catalogue && ends(record)));
-    } catch (PublishException e) {
+    } catch (BrokerException e) {
       if (catalogue && e.getCause() instanceof TopicAuthorizationException) {
         LOG.warn(
             "{}: forged increments are not noticed, because reading {} is denied{}",
@@ -243,7 +245,7 @@ final class VolumeTransactions implements AutoCloseable {
     if (!catalogue && id.isUsedByAnother(admin)) {
       throw fenced(since.foreign(), null);
     }
-    throw new PublishException(Code.FOREIGN, notOurs(since.foreign().get(0)));
+    throw new BrokerException(Code.FOREIGN, notOurs(since.foreign().get(0)));
   }
 
   private boolean ends(ConsumerRecord<byte[], byte[]> record) {
@@ -257,7 +259,7 @@ final class VolumeTransactions implements AutoCloseable {
         + " that topic";
   }
 
-  private PublishException shutOutOrTimedOut(
+  private BrokerException shutOutOrTimedOut(
       String what, CheckpointReader reader, Throwable thrown) {
     try {
       Place since = checkpoints;
@@ -265,19 +267,19 @@ final class VolumeTransactions implements AutoCloseable {
       if (!others.isEmpty() && id.isUsedByAnother(reader.admin())) {
         return fenced(others, thrown);
       }
-    } catch (PublishException
+    } catch (BrokerException
         | ExecutionException
         | InterruptedException
         | RuntimeException unreachable) {
       thrown.addSuppressed(unreachable);
     }
-    return new PublishException(
+    return new BrokerException(
         Code.RETRIABLE,
         what + ": Kafka ended the transaction, because it timed out or another exporter starts",
         thrown);
   }
 
-  private PublishException fenced(List<Foreign> others, @Nullable Throwable cause) {
+  private BrokerException fenced(List<Foreign> others, @Nullable Throwable cause) {
     Foreign last = others.get(others.size() - 1);
     String message =
         "another exporter"
@@ -291,8 +293,8 @@ final class VolumeTransactions implements AutoCloseable {
             + volume
             + "'";
     return cause == null
-        ? new PublishException(Code.FENCED, message)
-        : new PublishException(Code.FENCED, message, cause);
+        ? new BrokerException(Code.FENCED, message)
+        : new BrokerException(Code.FENCED, message, cause);
   }
 
   /** Ends a transaction that will not be committed, so that it hides nothing from readers. */

@@ -1,6 +1,5 @@
 package io.blkcast.exporter.bench;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.exporter.publish.PublishSettings;
 import io.blkcast.exporter.publish.Publishers;
@@ -11,6 +10,7 @@ import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.Consistency;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.schema.Source;
+import io.blkcast.testkit.EmbeddedBroker;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;

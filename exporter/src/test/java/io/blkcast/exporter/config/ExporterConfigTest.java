@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import io.blkcast.config.ConfigException;
 import io.blkcast.config.HostPort;
 import io.blkcast.exporter.config.VolumeConfig.Compression;
+import io.blkcast.kafka.KafkaConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -2,10 +2,10 @@ package io.blkcast.exporter.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.exporter.cli.ExporterCommands;
 import io.blkcast.exporter.doctor.Finding.Verdict;
 import io.blkcast.exporter.source.blksnap.BlksnapProbe;
+import io.blkcast.testkit.EmbeddedBroker;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -3,9 +3,9 @@ package io.blkcast.exporter.increment;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.blkcast.exporter.publish.Link;
-import io.blkcast.exporter.publish.PublishException;
-import io.blkcast.exporter.publish.PublishException.Code;
 import io.blkcast.exporter.publish.VolumePublisher;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
 import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.IncrementCommitted;
@@ -146,9 +146,9 @@ final class FakeKafka {
     return logs.computeIfAbsent(volume, ignored -> new Log());
   }
 
-  private PublishException fault() {
+  private BrokerException fault() {
     Code code = faults.oneOf(Code.RETRIABLE, Code.RETRIABLE, Code.FATAL, Code.DENIED);
-    return new PublishException(code, "no luck");
+    return new BrokerException(code, "no luck");
   }
 
   private final class Publisher implements VolumePublisher {
@@ -165,11 +165,11 @@ final class FakeKafka {
     }
 
     @Override
-    public Opened open(Known known) throws PublishException {
+    public Opened open(Known known) throws BrokerException {
       simulation.mustBeInPool();
       simulation.mayDie();
       if (claimed && !known.anyway() && log(volume).owner != this && !log(volume).orphaned) {
-        throw new PublishException(Code.FENCED, "another has it");
+        throw new BrokerException(Code.FENCED, "another has it");
       }
       if (faults.strike()) {
         throw fault();
@@ -191,7 +191,7 @@ final class FakeKafka {
     }
 
     @Override
-    public Attempt begin(Header header) throws PublishException {
+    public Attempt begin(Header header) throws BrokerException {
       simulation.mustBeInPool();
       assertThat(open).as("opened, and again after a failure").isTrue();
       assertThat(under == null || under.ended).as("one attempt at a time").isTrue();
@@ -287,25 +287,25 @@ final class FakeKafka {
 
     @Override
     public VolumePublisher.Committed commit(VolumePublisher.Deciding deciding)
-        throws PublishException {
+        throws BrokerException {
       simulation.mustBeInPool();
       assertThat(unacknowledged).as("all acknowledged before the commit").isZero();
       Log log = log(publisher.volume);
       publisher.open = false;
       if (log.owner != publisher) {
-        throw new PublishException(Code.FENCED, "another has it");
+        throw new BrokerException(Code.FENCED, "another has it");
       }
       boolean fails = faults.strike();
       if (fails && faults.oneOf(true, false)) {
         throw fault();
       }
       if (log.foreign || (log.intruded && !publisher.seen)) {
-        throw new PublishException(Code.FOREIGN, "offset 7 of increments-0 is not ours");
+        throw new BrokerException(Code.FOREIGN, "offset 7 of increments-0 is not ours");
       }
       VolumePublisher.Committed committed = apply(log, deciding);
       simulation.mayDie();
       if (fails) {
-        throw new PublishException(Code.RETRIABLE, "committed, but nobody knows");
+        throw new BrokerException(Code.RETRIABLE, "committed, but nobody knows");
       }
       publisher.open = true;
       ended = true;
@@ -314,7 +314,7 @@ final class FakeKafka {
 
     /** Invariants 1 and 2: what is committed makes the replica the very snapshot it names. */
     private VolumePublisher.Committed apply(Log log, VolumePublisher.Deciding deciding)
-        throws PublishException {
+        throws BrokerException {
       UUID id = header.incrementId();
       IncrementCommitted manifest =
           IncrementCommitted.newBuilder()
@@ -357,7 +357,7 @@ final class FakeKafka {
       try {
         deciding.committing(link);
       } catch (IOException e) {
-        throw new PublishException(Code.RETRIABLE, "cannot be remembered", e);
+        throw new BrokerException(Code.RETRIABLE, "cannot be remembered", e);
       }
       simulation.mayDie();
       byte[] snapshot = source.contentOf(header.snapshotId(), publisher.volume);

@@ -7,9 +7,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import io.blkcast.broker.EmbeddedBroker;
-import io.blkcast.exporter.publish.PublishException.Code;
 import io.blkcast.exporter.publish.VolumePublisher.Attempt;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,7 +55,7 @@ class AuthenticationIT {
           VolumePublisher publisher = exporter.volume("a")) {
         assertThatThrownBy(() -> PublishFixture.open(publisher))
             .isInstanceOfSatisfying(
-                PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.DENIED));
+                BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.DENIED));
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
           ScramCredentialInfo info = new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096);
           admin
@@ -67,13 +68,13 @@ class AuthenticationIT {
         await()
             .atMost(1, TimeUnit.MINUTES)
             .pollInterval(1, TimeUnit.SECONDS)
-            .ignoreExceptionsInstanceOf(PublishException.class)
+            .ignoreExceptionsInstanceOf(BrokerException.class)
             .until(() -> publishes(publisher));
       }
     }
   }
 
-  private static boolean publishes(VolumePublisher publisher) throws PublishException {
+  private static boolean publishes(VolumePublisher publisher) throws BrokerException {
     PublishFixture.open(publisher);
     Attempt attempt = publisher.begin(header(Optional.empty(), 4));
     send(attempt, 4, 1);

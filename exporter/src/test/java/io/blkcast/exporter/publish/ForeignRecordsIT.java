@@ -6,15 +6,16 @@ import static io.blkcast.exporter.publish.PublishFixture.volume;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.RecordCodec;
-import io.blkcast.exporter.publish.PublishException.Code;
 import io.blkcast.exporter.publish.VolumePublisher.Attempt;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.publish.VolumePublisher.Known;
 import io.blkcast.exporter.publish.VolumePublisher.Opened;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
 import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -113,7 +114,7 @@ class ForeignRecordsIT {
 
       assertThatThrownBy(() -> commit(publisher, Optional.of(second.checkpoint())))
           .isInstanceOfSatisfying(
-              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.FOREIGN))
+              BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.FOREIGN))
           .hasMessageContaining("offset " + offset + " of " + kafka.names.increments() + "-0");
       assertThat(publisher.open(known(second)).foreign()).isPresent();
       Committed healed = commit(publisher, Optional.empty());
@@ -131,7 +132,7 @@ class ForeignRecordsIT {
 
       assertThatThrownBy(() -> commit(publisher, Optional.of(first.checkpoint())))
           .isInstanceOfSatisfying(
-              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.FOREIGN));
+              BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.FOREIGN));
       Opened opened = publisher.open(known(first));
       assertThat(opened.digest()).isNotEqualTo(Optional.of(first.link().checkpoint()));
       commit(publisher, Optional.empty());
@@ -205,7 +206,7 @@ class ForeignRecordsIT {
       Optional<Checkpoint> parent = Optional.of(last.checkpoint());
       assertThatThrownBy(() -> commit(publisher, parent))
           .isInstanceOfSatisfying(
-              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.RETRIABLE));
+              BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.RETRIABLE));
       assertThat(publisher.open(known(last)).checkpoint()).isEqualTo(parent);
       commit(publisher, parent);
     }
@@ -243,7 +244,7 @@ class ForeignRecordsIT {
       Optional<Checkpoint> parent = Optional.of(last.checkpoint());
       assertThatThrownBy(() -> commit(publisher, parent))
           .isInstanceOfSatisfying(
-              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.RETRIABLE));
+              BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.RETRIABLE));
       Opened opened = publisher.open(known(last));
       assertThat(opened.checkpoint()).isEmpty();
       assertThat(opened.problem()).isEmpty();
@@ -359,7 +360,7 @@ class ForeignRecordsIT {
   private static void assertFenced(VolumePublisher publisher) {
     assertThatThrownBy(() -> PublishFixture.open(publisher))
         .isInstanceOfSatisfying(
-            PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.FENCED))
+            BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.FENCED))
         .hasMessageContaining("blkcast resume a");
   }
 }

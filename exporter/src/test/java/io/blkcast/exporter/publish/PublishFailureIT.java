@@ -7,12 +7,13 @@ import static io.blkcast.exporter.publish.PublishFixture.volume;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.blkcast.broker.EmbeddedBroker;
-import io.blkcast.exporter.publish.PublishException.Code;
 import io.blkcast.exporter.publish.VolumePublisher.Attempt;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
 import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
@@ -73,7 +74,7 @@ class PublishFailureIT {
           .isInstanceOf(ExecutionException.class)
           .cause()
           .isInstanceOfSatisfying(
-              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.RETRIABLE));
+              BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.RETRIABLE));
       assertFails(Code.RETRIABLE, () -> attempt.commit(link -> {}));
       attempt.abort("kafka", "broker stopped");
       assertFails(Code.RETRIABLE, () -> PublishFixture.open(publisher));
@@ -157,7 +158,7 @@ class PublishFailureIT {
       later.thenRun(() -> proxy.onEndTxn(KafkaProxy.EndTxn.PASS));
       assertThatThrownBy(() -> attempt.commit(link -> {}))
           .isInstanceOfSatisfying(
-              PublishException.class,
+              BrokerException.class,
               e -> assertThat(e.code()).as("%s", e.getCause()).isEqualTo(Code.RETRIABLE))
           .hasMessageContaining("timed out or another exporter");
       attempt.abort("kafka", "timed out");
@@ -220,6 +221,6 @@ class PublishFailureIT {
   private static void assertFails(Code code, ThrowingCallable call) {
     assertThatThrownBy(call)
         .isInstanceOfSatisfying(
-            PublishException.class, e -> assertThat(e.code()).as(e.toString()).isEqualTo(code));
+            BrokerException.class, e -> assertThat(e.code()).as(e.toString()).isEqualTo(code));
   }
 }

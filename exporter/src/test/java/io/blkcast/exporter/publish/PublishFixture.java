@@ -1,17 +1,18 @@
 package io.blkcast.exporter.publish;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.RecordDeserializer;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.exporter.publish.VolumePublisher.Attempt;
 import io.blkcast.exporter.publish.VolumePublisher.Header;
+import io.blkcast.kafka.BrokerException;
 import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.Checkpoint;
 import io.blkcast.schema.Consistency;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.schema.PartitionRange;
 import io.blkcast.schema.Source;
+import io.blkcast.testkit.EmbeddedBroker;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.ByteBuffer;
 import java.time.Clock;
@@ -76,7 +77,7 @@ final class PublishFixture {
   }
 
   /** Opens a volume as an exporter that remembers nothing. */
-  static Optional<Checkpoint> open(VolumePublisher publisher) throws PublishException {
+  static Optional<Checkpoint> open(VolumePublisher publisher) throws BrokerException {
     return publisher.open(VolumePublisher.Known.NOTHING).checkpoint();
   }
 

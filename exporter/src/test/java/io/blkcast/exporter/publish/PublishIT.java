@@ -8,12 +8,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.ChunkContent;
 import io.blkcast.codec.ContentDigest;
 import io.blkcast.exporter.publish.VolumePublisher.Attempt;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.exporter.publish.VolumePublisher.Header;
+import io.blkcast.kafka.BrokerException;
 import io.blkcast.schema.BlockMetadata;
 import io.blkcast.schema.ChangedExtents;
 import io.blkcast.schema.Checkpoint;
@@ -26,6 +26,7 @@ import io.blkcast.schema.PartitionRange;
 import io.blkcast.schema.Severity;
 import io.blkcast.schema.VolumeEvent;
 import io.blkcast.schema.VolumeEventType;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -166,8 +167,8 @@ class PublishIT {
       send(attempt, 3, 1);
       assertThatThrownBy(() -> attempt.commit(link -> {}))
           .isInstanceOfSatisfying(
-              PublishException.class,
-              e -> assertThat(e.code()).isEqualTo(PublishException.Code.FATAL))
+              BrokerException.class,
+              e -> assertThat(e.code()).isEqualTo(BrokerException.Code.FATAL))
           .hasMessageContaining("announced 4 extents");
       attempt.abort("fault", "hole");
       commit(publisher, Optional.empty(), 1);
@@ -413,7 +414,7 @@ class PublishIT {
   private static void assertFenced(ThrowingCallable call) {
     assertThatThrownBy(call)
         .isInstanceOfSatisfying(
-            PublishException.class,
-            e -> assertThat(e.code()).isEqualTo(PublishException.Code.FENCED));
+            BrokerException.class,
+            e -> assertThat(e.code()).isEqualTo(BrokerException.Code.FENCED));
   }
 }

@@ -5,9 +5,12 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.blkcast.broker.EmbeddedBroker;
 import io.blkcast.codec.TopicNames;
-import io.blkcast.exporter.publish.PublishException.Code;
+import io.blkcast.kafka.BrokerException;
+import io.blkcast.kafka.BrokerException.Code;
+import io.blkcast.kafka.TopicSetup;
+import io.blkcast.kafka.TopicSpec;
+import io.blkcast.testkit.EmbeddedBroker;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -73,7 +76,7 @@ class TopicSetupIT {
         VolumePublisher publisher = exporter.volume("a")) {
       assertThatThrownBy(() -> PublishFixture.open(publisher))
           .isInstanceOfSatisfying(
-              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
+              BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
           .hasMessageContaining(
               "--topic " + names.checkpoints() + " --add-config cleanup.policy=compact")
           .hasMessageContaining(
@@ -131,7 +134,7 @@ class TopicSetupIT {
               new TopicSetup(admin, TopicSpec.of(names, 1, 1, 65_536), OptionalInt.of(3), "")
                   ::ensure)
           .isInstanceOfSatisfying(
-              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
+              BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
           .hasMessageContaining("topics.replicationFactor");
     }
   }
@@ -147,7 +150,7 @@ class TopicSetupIT {
         VolumePublisher publisher = exporter.volume("a")) {
       assertThatThrownBy(() -> PublishFixture.open(publisher))
           .isInstanceOfSatisfying(
-              PublishException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
+              BrokerException.class, e -> assertThat(e.code()).isEqualTo(Code.MISCONFIGURED))
           .hasMessageContaining(message);
     }
   }

@@ -1,5 +1,0 @@
-/** A Kafka broker inside the process, for the quickstart and for tests. */
-@NullMarked
-package io.blkcast.broker;
-
-import org.jspecify.annotations.NullMarked;

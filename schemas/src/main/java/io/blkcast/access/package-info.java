@@ -1,5 +1,0 @@
-/** Who may do what on the topics, and who a Kafka client is to its brokers. */
-@NullMarked
-package io.blkcast.access;
-
-import org.jspecify.annotations.NullMarked;
