@@ -9,20 +9,19 @@ RUN apt-get update -qq \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN mvn -B -ntp -q -Pimage -Dmaven.test.skip -pl exporter,consumers/replicator -am package
+RUN mvn -B -ntp -q -Pimage -Dmaven.test.skip -pl consumers/cli -am package
 # What the applications need of the JDK, and nothing else.
 RUN jlink --output /out/jre/opt/blkcast/jre --strip-debug --no-man-pages --no-header-files --compress=1 --add-modules \
 java.base,java.logging,java.management,java.naming,java.net.http,java.security.jgss,java.security.sasl,java.sql,java.xml,jdk.crypto.ec,jdk.management,jdk.net,jdk.security.jgss,jdk.unsupported
 # Commands, jars and bills of materials; all files of one time, so that the layers depend on nothing else.
 RUN app() { \
     out=/out/$1/opt/blkcast && mkdir -p $out/bin /out/$1/var/lib/blkcast /out/$1/usr/local/bin \
-    && cp -r $2/target/image/lib $2/target/image/sbom.cdx.json exporter/src/main/resources/logback.xml $out/ && cp $2/target/blkcast-$1-*.jar $out/lib/ \
-    && printf '#!/bin/sh\numask 077\nexec java -Duser.home=/tmp -Dvertx.disableDnsResolver=true -Dlogback.configurationFile=/opt/blkcast/logback.xml \\\n  $JAVA_OPTS -cp "/opt/blkcast/lib/*" %s "$@"\n' $3 >$out/bin/blkcast \
+    && cp -r consumers/cli/target/image/lib consumers/cli/target/image/sbom.cdx.json exporter/src/main/resources/logback.xml $out/ && cp consumers/cli/target/blkcast-cli-*.jar $out/lib/ \
+    && printf '#!/bin/sh\numask 077\nexec java -Duser.home=/tmp -Dvertx.disableDnsResolver=true -Dlogback.configurationFile=/opt/blkcast/logback.xml \\\n  $JAVA_OPTS -cp "/opt/blkcast/lib/*" io.blkcast.cli.Main "$@"\n' >$out/bin/blkcast \
     && chmod 755 $out/bin/blkcast && ln -s /opt/blkcast/bin/blkcast /out/$1/usr/local/bin/blkcast \
     && chmod 700 /out/$1/var/lib/blkcast && chown 10001:10001 /out/$1/var/lib/blkcast; \
   } \
-  && app exporter exporter io.blkcast.exporter.cli.Main \
-  && app replicator consumers/replicator io.blkcast.replicator.Main \
+  && app exporter && app replicator \
   && find /out -exec touch -h -d @0 {} +
 
 FROM ${BASE} AS java

@@ -15,8 +15,10 @@ from kernel import Missing
 from proof import run
 
 ROOT = os.path.realpath(os.path.join(HERE, "..", "..", ".."))
-LIB = os.path.join(ROOT, "consumers", "quickstart", "target", "lib")
-CLASSES = os.path.join(ROOT, "consumers", "quickstart", "target", "classes")
+CLI = os.path.join(ROOT, "consumers", "cli", "target")
+SERVER = os.path.join(CLI, "server")
+BROKER = os.path.join(CLI, "broker")
+CLASSES = os.path.join(CLI, "classes")
 EXPORTER = os.path.join(ROOT, "exporter", "target")
 TEST_CLASSES = os.path.join(EXPORTER, "test-classes")
 CONTRACT_LIB = os.path.join(EXPORTER, "contract-lib")
@@ -24,9 +26,6 @@ CONTRACT_LIB = os.path.join(EXPORTER, "contract-lib")
 # Besides those that other tests ask for.
 DRIVERS = ["virtio_net", "fuse", "virtiofs", "overlay"]
 
-# Of the broker, not of the exporter: each jar costs the VM's JVM time at the start.
-FOREIGN = ("kafka_", "kafka-server", "kafka-coordinator", "kafka-group", "kafka-metadata", "kafka-raft", "kafka-s",
-           "kafka-t", "scala", "log4j", "blkcast-testkit", "blkcast-client", "blkcast-replicator", "commons-")
 MODULES = "java.se,jdk.crypto.ec,jdk.management,jdk.unsupported,jdk.zipfs"
 TOOLS = {"fio": "fio", "git": "git", "dd": "coreutils"}   # busybox's dd does not know direct reads
 # What native libraries in jars need, and the JDK's own do not name.
@@ -35,10 +34,10 @@ LIBRARIES = ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libm.so.6", "libgcc
 
 def classpath():
     """Of the host's part: broker and replicator."""
-    for path in (CLASSES, LIB, TEST_CLASSES, CONTRACT_LIB):
+    for path in (CLASSES, SERVER, BROKER, TEST_CLASSES, CONTRACT_LIB):
         if not os.path.isdir(path):
             raise Missing(f"no {os.path.relpath(path, ROOT)}: blkcast is not built. Run: mvn -DskipTests package")
-    return CLASSES + ":" + os.path.join(LIB, "*")
+    return ":".join((CLASSES, os.path.join(SERVER, "*"), os.path.join(BROKER, "*")))
 
 
 def _which(command, package):
@@ -104,9 +103,8 @@ def make(path, directory):
     root = os.path.join(directory, "app")
     os.makedirs(os.path.join(root, "lib"))
     os.makedirs(os.path.join(root, "bin"))
-    for jar in glob.glob(os.path.join(LIB, "*.jar")):
-        if not os.path.basename(jar).startswith(FOREIGN):
-            shutil.copy2(jar, os.path.join(root, "lib"))
+    for jar in glob.glob(os.path.join(SERVER, "*.jar")) + glob.glob(os.path.join(CLI, "blkcast-cli-*.jar")):
+        shutil.copy2(jar, os.path.join(root, "lib"))
     shutil.copytree(CONTRACT_LIB, os.path.join(root, "contract-lib"))
     shutil.copytree(TEST_CLASSES, os.path.join(root, "test-classes"))
     with builder.building():    # another kernel's run may be at it

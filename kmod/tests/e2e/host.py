@@ -100,7 +100,7 @@ class Replica:
         self.process = None
 
     def _arguments(self, command):
-        return ["io.blkcast.quickstart.Main", command, "--volume", self.volume, "--target", self.path,
+        return ["io.blkcast.cli.Main", command, "--volume", self.volume, "--target", self.path,
                 "--bootstrap-servers", f"127.0.0.1:{self.broker.here}", "--json"]
 
     def start(self):

@@ -31,7 +31,7 @@ mkdir -p /root.vm{app.ROOT}     # it may be under /tmp
 mkdir -p /layer/checkout /layer/checkout.work
 mount -t overlay -o lowerdir=/host{app.ROOT},upperdir=/layer/checkout,workdir=/layer/checkout.work checkout /root.vm{app.ROOT} || exit 1
 echo '{BROKER_ADDRESS} {BROKER}' >>/root.vm/etc/hosts
-: >/root.vm{app.ROOT}/consumers/quickstart/target/blkcast.built   # by Maven, on the host
+: >/root.vm{app.ROOT}/consumers/cli/target/blkcast.built   # by Maven, on the host
 """
 
 

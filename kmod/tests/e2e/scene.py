@@ -18,7 +18,7 @@ VOLUMES = {"ext4": ("vda", 96, "ext4", "64MiB"), "xfs": ("vdb", 304, "xfs", "64M
 MOUNTED = ("ext4", "xfs")
 JAVA = "LD_LIBRARY_PATH=/mnt/app/native /mnt/app/jre/bin/java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.io.tmpdir=/tmp"
 TESTS_JAVA = f"{JAVA} -Xmx512m -cp '/mnt/app/test-classes:/mnt/app/contract-lib/*:/mnt/app/lib/*'"
-EXPORTER = f"{JAVA} -Xmx256m -cp '/mnt/app/lib/*' io.blkcast.exporter.cli.Main run --config /run/exporter.yaml"
+EXPORTER = f"{JAVA} -Xmx256m -cp '/mnt/app/lib/*' io.blkcast.cli.Main run --config /run/exporter.yaml"
 END_OF_EXPORTER = "while kill -0 $(cat /run/exporter.pid) 2>/dev/null; do sleep 0.1; done"
 
 

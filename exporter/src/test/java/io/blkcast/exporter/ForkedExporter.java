@@ -1,6 +1,5 @@
 package io.blkcast.exporter;
 
-import io.blkcast.exporter.cli.Main;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -93,9 +92,7 @@ final class ForkedExporter implements AutoCloseable {
             "-Dlogback.configurationFile=logback.xml",
             "-cp",
             System.getProperty("java.class.path"),
-            Main.class.getName(),
-            "run",
-            "--config",
+            ExporterMain.class.getName(),
             config.toString()));
     ProcessBuilder builder = new ProcessBuilder(line).redirectErrorStream(true);
     builder.environment().putAll(environment);

@@ -8,10 +8,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -126,40 +124,5 @@ class ServiceIT {
     String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
     Files.writeString(copy, Files.readString(unit).replace("/usr/bin/java", java));
     return copy;
-  }
-
-  @Test
-  void what_is_installed_is_enough_and_no_broker() throws Exception {
-    Path target = Path.of("target").toAbsolutePath();
-    List<String> jars;
-    try (Stream<Path> files = Files.list(target.resolve("lib"))) {
-      jars = files.map(file -> file.getFileName().toString()).toList();
-    }
-    assertThat(jars).anyMatch(jar -> jar.startsWith("kafka-clients-"));
-    assertThat(jars)
-        .noneMatch(
-            jar ->
-                jar.matches(
-                    "(kafka(_|-(?!clients-)).*|scala-.*|commons-collections-.*|blkcast-testkit.*"
-                        + "|blkcast-(client|replicator|quickstart).*|junit-.*|jmh-.*)"));
-    Path config = directory.resolve("exporter.yaml");
-    Files.writeString(config, new Scene(directory, "localhost:1", "lib").yaml());
-    Process check =
-        new ProcessBuilder(
-                "sh",
-                "-c",
-                "exec \"$0\" -cp \"$1/lib/*:$(echo $1/blkcast-exporter-*.jar)\""
-                    + " io.blkcast.exporter.cli.Main run --check --config \"$2\"",
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                target.toString(),
-                config.toString())
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(check.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(check.waitFor()).as(output).isZero();
-    assertThat(Files.readString(Path.of("../docs/server.md")))
-        .as("what it tells to install")
-        .contains("exporter/target/lib/*.jar exporter/target/blkcast-exporter-*.jar")
-        .doesNotContain("quickstart/target");
   }
 }

@@ -2,14 +2,10 @@ package io.blkcast.exporter.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.blkcast.exporter.cli.ExporterCommands;
 import io.blkcast.exporter.doctor.Finding.Verdict;
 import io.blkcast.exporter.source.blksnap.BlksnapProbe;
 import io.blkcast.testkit.EmbeddedBroker;
-import io.vertx.core.json.JsonObject;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +18,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /** Made-up hosts, a real broker: each fault is found, and its remedy named. */
 class DoctorIT {
@@ -218,42 +213,5 @@ class DoctorIT {
       registry.stop(0);
     }
     expect("schema registry", Verdict.FAILURE, "does not answer", "schemaRegistry.url");
-  }
-
-  @Test
-  void the_command_prints_a_table_or_json_and_its_status_says_whether_all_is_well()
-      throws Exception {
-    put(
-        config,
-        """
-        kafka: { bootstrap.servers: "%s" }
-        topics: { prefix: "%s-disk." }
-        state: %s/state
-        volumes: [{ name: data, path: %s/data.img, size: 16MiB }]
-        """
-            .formatted(broker.bootstrapServers(), root.getFileName(), root, root));
-    String table = run(0, "doctor", "--config", config.toString());
-    assertThat(table.lines().findFirst().orElseThrow()).startsWith("VERDICT  CHECK");
-    assertThat(table).contains("ok       volume data", "brokers").doesNotContain("kernel");
-    JsonObject json = new JsonObject(run(0, "doctor", "--json", "--config", config.toString()));
-    assertThat(json.getBoolean("healthy")).isTrue();
-    assertThat(json.getJsonArray("findings").size()).isEqualTo((int) table.lines().count() - 1);
-
-    Files.writeString(config, Files.readString(config).replace(", size: 16MiB", ""));
-    assertThat(run(1, "doctor", "--config", config.toString()))
-        .contains("FAILURE  volume data", "-> Give 'size'");
-    assertThat(
-            new JsonObject(run(1, "doctor", "--json", "--config", config.toString()))
-                .getBoolean("healthy"))
-        .isFalse();
-    assertThat(run(1, "doctor", "--config", root.resolve("nowhere").toString()))
-        .contains("cannot be read");
-  }
-
-  private static String run(int status, String... arguments) {
-    StringWriter out = new StringWriter();
-    CommandLine command = ExporterCommands.root().setOut(new PrintWriter(out));
-    assertThat(command.execute(arguments)).as(out.toString()).isEqualTo(status);
-    return out.toString();
   }
 }

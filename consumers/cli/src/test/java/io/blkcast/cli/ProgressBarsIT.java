@@ -1,0 +1,63 @@
+package io.blkcast.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.blkcast.exporter.Exporter;
+import io.blkcast.testkit.EmbeddedBroker;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What {@code blkcast increment} shows on a terminal, which script(1) makes, and elsewhere. */
+class ProgressBarsIT {
+
+  private static final String ERASE_LINE = "\u001b[2K";
+
+  @TempDir Path directory;
+
+  @Test
+  void a_terminal_sees_a_bar_grow_and_a_pipe_sees_only_the_result() throws Exception {
+    try (EmbeddedBroker broker = EmbeddedBroker.started()) {
+      String slow =
+          """
+          kafka: {bootstrap.servers: "%s", producer: {linger.ms: 100, batch.size: 8388608}}
+          limits: {inFlightPerVolume: 1MiB, inFlight: 1MiB}
+          """
+              .formatted(broker.bootstrapServers());
+      try (Scene scene = new Scene(directory, slow, ", size: 64MiB")) {
+        Exporter exporter = scene.startReady();
+        scene.write(0, content(60 << 20));
+        String command =
+            String.join(
+                " ",
+                Rig.command("increment", "--api", "http://" + exporter.apiAddress(), Scene.VOLUME));
+
+        String shown = run(List.of("script", "-qec", command, "/dev/null"));
+        assertThat(shown).contains(ERASE_LINE + "vol  EXPORTING  [");
+        assertThat(shown).containsPattern("\\[#+\\.+] +[0-9]+%  [0-9.]+ [KM]iB of 64 ?MiB");
+        assertThat(shown).containsPattern("vol  BASELINE [0-9a-f-]{36}  64 ?MiB changed");
+
+        scene.write(0, content(20 << 20));
+        String piped = run(List.of("sh", "-c", command));
+        assertThat(piped).doesNotContain("\u001b").contains("vol  DELTA ");
+      }
+    }
+  }
+
+  private static byte[] content(int bytes) {
+    byte[] content = new byte[bytes];
+    new Random(bytes).nextBytes(content);
+    return content;
+  }
+
+  private static String run(List<String> command) throws Exception {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    process.getOutputStream().close();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(output).isZero();
+    return output;
+  }
+}

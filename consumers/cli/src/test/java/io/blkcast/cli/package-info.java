@@ -1,0 +1,4 @@
+@NullMarked
+package io.blkcast.cli;
+
+import org.jspecify.annotations.NullMarked;

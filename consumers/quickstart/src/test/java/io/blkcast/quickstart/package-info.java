@@ -1,4 +1,0 @@
-@NullMarked
-package io.blkcast.quickstart;
-
-import org.jspecify.annotations.NullMarked;
