@@ -63,7 +63,7 @@ class LauncherIT {
   void makeCheckout(@TempDir Path dir) throws IOException {
     this.dir = dir;
     checkout = Files.createDirectories(dir.resolve("checkout"));
-    for (String part : List.of(".mvn", "schemas", "exporter", "consumers")) {
+    for (String part : List.of(".mvn", "libs", "schemas", "exporter", "consumers")) {
       Files.createDirectories(checkout.resolve(part));
     }
     Files.copy(
