@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.blkcast.exporter.cli.ExporterCommands;
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
@@ -242,6 +243,7 @@ class ApiIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void commands_and_management_tell_and_do_the_same() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.started()) {
       Scene scene = new Scene(directory, broker.bootstrapServers(), "cli");

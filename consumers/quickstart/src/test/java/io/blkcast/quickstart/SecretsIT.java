@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpServer;
 import io.blkcast.exporter.cli.ExporterCommands;
 import io.blkcast.replicator.ReplicateCommand;
+import io.blkcast.testkit.NeedsTool;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -49,6 +50,7 @@ class SecretsIT {
   private final Map<String, String> given = new LinkedHashMap<>();
 
   @Test
+  @NeedsTool("openssl")
   void nothing_given_out_holds_a_secret() throws Exception {
     HttpServer registry = registry();
     try (SecuredBroker secured = new SecuredBroker(dir)) {

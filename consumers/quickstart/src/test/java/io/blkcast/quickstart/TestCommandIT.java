@@ -32,6 +32,7 @@ class TestCommandIT {
           "dirname",
           "env",
           "find",
+          "grep",
           "head",
           "mkdir",
           "readlink",

@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -24,7 +26,9 @@ final class TestTools {
 
   private static final String PYTHON = "/usr/bin/python3";
 
-  /** One of them; its packages have a space between them. */
+  private static final Pattern JVM_VERSION = Pattern.compile("(?m)^JAVA_VERSION=\"(\\d+)");
+
+  /** One of them; its packages have a space between them, none is the empty string. */
   record Tool(String name, String packages) {}
 
   private final Map<String, Tool> known;
@@ -68,7 +72,11 @@ final class TestTools {
           .lines()
           .filter(line -> !line.isBlank() && !line.startsWith("#"))
           .map(line -> line.split(" +", 3))
-          .forEach(row -> tools.put(row[0], new Tool(row[0], row[1].replace(',', ' '))));
+          .forEach(
+              row ->
+                  tools.put(
+                      row[0],
+                      new Tool(row[0], row[1].equals("-") ? "" : row[1].replace(',', ' '))));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -80,11 +88,34 @@ final class TestTools {
       return Files.isExecutable(Path.of(PYTHON))
           && succeeds(PYTHON, "-c", "import " + tool.substring("python3:".length()));
     }
+    if (tool.startsWith("jdk:")) {
+      return newestJvm() >= Integer.parseInt(tool.substring("jdk:".length()));
+    }
     String path = System.getenv().getOrDefault("PATH", "");
     return Stream.concat(Stream.of(path.split(File.pathSeparator)), SYSTEM_PATH.stream())
         .filter(directory -> !directory.isEmpty())
         .map(directory -> Path.of(directory, tool))
         .anyMatch(file -> Files.isRegularFile(file) && Files.isExecutable(file));
+  }
+
+  private static int newestJvm() {
+    try (Stream<Path> homes = Files.list(Path.of("/usr/lib/jvm"))) {
+      return homes
+          .map(home -> JVM_VERSION.matcher(readOrEmpty(home.resolve("release"))))
+          .filter(Matcher::find)
+          .mapToInt(version -> Integer.parseInt(version.group(1)))
+          .reduce(Runtime.version().feature(), Math::max);
+    } catch (IOException e) {
+      return Runtime.version().feature();
+    }
+  }
+
+  private static String readOrEmpty(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      return "";
+    }
   }
 
   private static boolean succeeds(String... command) {

@@ -52,14 +52,16 @@ final class ToolCondition implements ExecutionCondition {
     if (missing.isEmpty()) {
       return ConditionEvaluationResult.enabled("its tools are installed");
     }
+    String packages =
+        missing.stream()
+            .flatMap(tool -> Stream.of(tool.packages().split(" ")))
+            .filter(name -> !name.isEmpty())
+            .distinct()
+            .collect(Collectors.joining(" "));
     String reason =
-        "%s missing, on Debian: apt-get install %s"
-            .formatted(
-                missing.stream().map(TestTools.Tool::name).collect(Collectors.joining(", ")),
-                missing.stream()
-                    .flatMap(tool -> Stream.of(tool.packages().split(" ")))
-                    .distinct()
-                    .collect(Collectors.joining(" ")));
+        missing.stream().map(TestTools.Tool::name).collect(Collectors.joining(", "))
+            + " missing"
+            + (packages.isEmpty() ? "" : ", on Debian: apt-get install " + packages);
     if (ci) {
       throw new IllegalStateException(reason + " (a missing tool fails the test because CI=true)");
     }

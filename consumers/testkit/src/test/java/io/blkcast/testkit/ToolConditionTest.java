@@ -40,9 +40,13 @@ class ToolConditionTest {
     assertThat(result.isDisabled()).isTrue();
     assertThat(result.getReason())
         .hasValue("gcc missing, on Debian: apt-get install gcc libc6-dev");
+    assertThat(condition.evaluate("CIT", List.of("jdk:21")).getReason()).hasValue("jdk:21 missing");
     assertThat(Files.readAllLines(notes()))
         .containsExactly(
-            "gcc\tgcc libc6-dev\tAIT.a", "nbdinfo\tlibnbd-bin\tBIT", "nbdcopy\tlibnbd-bin\tBIT");
+            "gcc\tgcc libc6-dev\tAIT.a",
+            "nbdinfo\tlibnbd-bin\tBIT",
+            "nbdcopy\tlibnbd-bin\tBIT",
+            "jdk:21\t\tCIT");
   }
 
   @Test
