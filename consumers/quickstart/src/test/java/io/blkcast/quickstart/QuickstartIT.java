@@ -65,7 +65,7 @@ class QuickstartIT {
   }
 
   @Test
-  @NeedsTool({"nbdfuse", "mkfs.ext4", "e2fsck", "fuse2fs", "fusermount3"})
+  @NeedsTool({"nbdfuse", "mkfs.ext4", "e2fsck", "fuse2fs", "fusermount3", "/dev/fuse"})
   void realFilesystemIsReplicatedAndProved() throws Exception {
     JsonNode result = run(Path.of("/usr/bin"), "quickstart", "--json", "--size", "96");
     assertThat(result.path("identical").asBoolean()).isTrue();

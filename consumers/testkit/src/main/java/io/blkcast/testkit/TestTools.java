@@ -88,6 +88,9 @@ final class TestTools {
       return Files.isExecutable(Path.of(PYTHON))
           && succeeds(PYTHON, "-c", "import " + tool.substring("python3:".length()));
     }
+    if (tool.startsWith("/")) {
+      return Files.isWritable(Path.of(tool));
+    }
     if (tool.startsWith("jdk:")) {
       return newestJvm() >= Integer.parseInt(tool.substring("jdk:".length()));
     }

@@ -274,7 +274,7 @@ class NbdClientsIT {
   }
 
   @Test
-  @NeedsTool({"e2fsck", "fusermount3", "mkfs.ext4", "nbdfuse"})
+  @NeedsTool({"e2fsck", "fusermount3", "/dev/fuse", "mkfs.ext4", "nbdfuse"})
   void aFilesystemLivesOnIt() throws Exception {
     Path file = Files.createFile(directory.resolve("mounted"));
     Path pid = directory.resolve("pid");
