@@ -121,6 +121,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_flood_while_an_increment_is_exported_ends_it_in_order_and_the_next_gets_more_room()
       throws Exception {
     Scene scene =
@@ -245,6 +246,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_broker_that_restarts_in_the_middle_of_an_increment_costs_an_attempt_at_most()
       throws Exception {
     Scene scene = scene("restart").slow();
