@@ -2,9 +2,11 @@
 # Targets that run the modules in a VM; included by ../Makefile.
 #
 #   make check KERNEL=6.1|6.12|sanitizer [TESTS="glob ..."] [SMP=2] [JOBS=1] [V=1]
+#   make check-ci KERNEL=...	the same as CI does: half of it, by commit, if all of it passed on this kmod/ before
 #   make check-long ...		the tests that take longer
 #   make bench KERNEL=...	measurements, in instructions
 #   make e2e KERNEL=6.1|6.12	exporter in the VM, broker and replicators outside; `mvn package` before
+#   make e2e-ci KERNEL=...	CI's steps on that kernel, or half of them likewise
 #   make e2e-long ...		the same over and over
 #   make e2e-bench ...		what an export costs in the VM, as ratios
 #   make vm KERNEL=...		a shell in the VM
@@ -23,6 +25,9 @@ run_tests = $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS)) python3 $(T
 check:
 	@$(run_tests) $(foreach t,$(TESTS),'$(t)')
 
+check-ci:
+	@$(run_tests) --rotate
+
 check-long:
 	@$(run_tests) --long $(foreach t,$(TESTS),'$(t)')
 
@@ -31,6 +36,9 @@ bench:
 
 e2e:
 	@python3 $(TOP)tests/e2e/run.py --kernel $(KERNEL) $(if $(TESTS),--steps '$(TESTS)')
+
+e2e-ci:
+	@python3 $(TOP)tests/e2e/run.py --kernel $(KERNEL) --rotate
 
 e2e-long:
 	@python3 $(TOP)tests/e2e/run.py --kernel $(KERNEL) --rounds $(or $(ROUNDS),5)
@@ -44,4 +52,4 @@ vm:
 sanitizer-kernel:
 	$(TOP)tests/sanitizer-kernel.sh
 
-.PHONY: check check-long bench e2e e2e-long e2e-bench vm sanitizer-kernel
+.PHONY: check check-ci check-long bench e2e e2e-ci e2e-long e2e-bench vm sanitizer-kernel

@@ -130,8 +130,17 @@ class Replica:
             return self.applied[increment]
 
     def verify(self):
-        """`blkcast verify` proves the replica from the retained records alone."""
-        return run(*_java("192m", *self._arguments("verify")))
+        """
+        `blkcast verify` proves the replica from the retained records alone. It proves nothing while another increment is
+        applied, such as one that was asked for before, and says so: then it is asked again.
+        """
+        for attempt in range(10):
+            try:
+                return run(*_java("192m", *self._arguments("verify")))
+            except Failed as e:
+                if attempt == 9 or "written to meanwhile" not in str(e):
+                    raise
+                time.sleep(1)
 
     def digest(self):
         return proof.digest(self.path)

@@ -20,6 +20,7 @@ import catalogue
 import kernel as kernels
 import klog
 import vm as machine
+from rotation import Rotation
 
 
 class Terminated(Exception):
@@ -41,6 +42,7 @@ class Run:
         self.lock = threading.Lock()
         self.count = 0
         self.infrastructure = []
+        self.totals = ""
         self.vms = set()
 
     def take(self):
@@ -172,9 +174,9 @@ class Run:
 
     def run(self):
         extra = 1 if self.options.modules else 0
-        whole = self.options.modules and not self.options.tests
-        print(f"KTAP version 1\n1..{len(self.queue) + extra + 2 * whole}", flush=True)
-        if whole:
+        sources = self.options.modules and not self.options.tests
+        print(f"KTAP version 1\n1..{len(self.queue) + extra + 2 * sources}", flush=True)
+        if sources:
             self.check_sources()
         planned = {t.name: t.about for t in self.queue}
         jobs = max(1, min(self.options.jobs, len(self.queue)))
@@ -210,7 +212,8 @@ class Run:
         passed = len(self.results) - failed - skipped
         if skipped:
             print(f"{skipped} skipped")
-        print(f"{passed} passed, {failed} failed", flush=True)
+        self.totals = f"{passed} passed, {failed} failed"
+        print(self.totals, flush=True)
         return failed == 0 and passed > 0
 
 
@@ -230,6 +233,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="VMs at a time")
     parser.add_argument("--long", action="store_true", help="the long tests")
     parser.add_argument("--selftest", action="store_true", help="the tests of the harness itself")
+    parser.add_argument("--rotate", action="store_true",
+                        help="half of the tests, by commit, if all passed on this kmod/ before: see rotation.py")
     parser.add_argument("--shell", action="store_true", help="a shell in the VM, no tests")
     parser.add_argument("--bench", action="store_true", help="measurements, on one CPU whose clock counts instructions")
     parser.add_argument("--verbose", action="store_true", help="show the output of passed tests too")
@@ -255,6 +260,15 @@ def main():
         chosen = catalogue.choose(tests, [p for p in options.tests if p != "*"], options.kernel, options.long)
         if not chosen and not options.shell:
             sys.exit(f"no test is called {' '.join(options.tests)} (for kernel {options.kernel}); --list shows them")
+        rotation, suite = Rotation(), f"check {options.kernel}"
+        if options.rotate:
+            share = rotation.share(suite, options.kernel)
+            half = share.of(sorted(tests, key=lambda t: (-t.timeout, t.name)))
+            chosen = [t for t in chosen if t in half]
+            print(f"# {share.reason}", flush=True)
+        # What has to have run for the record.
+        whole = {t.name for t in catalogue.choose(tests, [], options.kernel, False)} if options.modules else None
+        tree = rotation.tree()
         print(f"# kernel {kernel.release}, {len(chosen)} tests", file=sys.stderr)
         archive = build.prepare(kernel, chosen, options.modules, options.tool)
     except kernels.Missing as e:
@@ -265,7 +279,10 @@ def main():
         run = Run(kernel, chosen, archive, options)
         try:
             run.run()
-            return 0 if run.summary() else 1
+            passed = run.summary()
+            if passed and not options.bench and whole == {t.name for t in chosen}:
+                print(f"# {rotation.record(suite, tree, run.totals)}", file=sys.stderr)
+            return 0 if passed else 1
         finally:
             run.close()
     finally:

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.net.URI;
@@ -238,6 +239,7 @@ class ApiIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void the_management_port_has_health_and_metrics() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.started()) {
       Scene scene = new Scene(directory, broker.bootstrapServers(), "cli");

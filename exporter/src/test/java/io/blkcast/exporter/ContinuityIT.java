@@ -14,6 +14,7 @@ import io.blkcast.schema.Source;
 import io.blkcast.schema.VolumeEvent;
 import io.blkcast.schema.VolumeEventType;
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -139,6 +140,7 @@ class ContinuityIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_forged_link_while_the_exporter_runs_leads_to_a_baseline_and_an_error() throws Exception {
     Exporter exporter = scene.start();
     try {
@@ -164,6 +166,7 @@ class ContinuityIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_forged_link_while_no_exporter_runs_leads_to_a_baseline_and_an_error() throws Exception {
     Exporter exporter = scene.start();
     scene.write("write -P 0x11 0 1M");

@@ -11,6 +11,7 @@ import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.schema.Consistency;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import io.vertx.core.Future;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,6 +54,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_baseline_and_deltas_add_up_to_the_image_over_a_restart() throws Exception {
     Scene scene = scene("plain");
     Exporter exporter = scene.start();
@@ -93,6 +95,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void killed_in_the_middle_of_an_increment_it_goes_on_from_the_parent() throws Exception {
     Scene scene = scene("killed").slow();
     try (ForkedExporter victim = ForkedExporter.start(scene)) {
@@ -118,6 +121,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_flood_while_an_increment_is_exported_ends_it_in_order_and_the_next_gets_more_room()
       throws Exception {
     Scene scene =
@@ -155,6 +159,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void what_was_written_last_is_published_first() throws Exception {
     Scene scene = scene("hot");
     Exporter exporter = scene.start();
@@ -210,6 +215,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_second_exporter_shuts_the_first_out_before_it_can_commit() throws Exception {
     Scene scene = scene("fenced");
     Files.createDirectories(directory.resolve("other"));
@@ -240,6 +246,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_broker_that_restarts_in_the_middle_of_an_increment_costs_an_attempt_at_most()
       throws Exception {
     Scene scene = scene("restart").slow();
@@ -259,6 +266,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void without_a_broker_the_disk_is_served_and_the_exporter_not_ready() throws Exception {
     try (EmbeddedBroker late = EmbeddedBroker.builder().build()) {
       Scene scene = new Scene(directory, late.bootstrapServers(), "late");
@@ -281,6 +289,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void told_to_stop_in_the_middle_it_gives_the_increment_up_in_order() throws Exception {
     Scene scene = scene("stopped").slow();
     try (ForkedExporter exporter = ForkedExporter.start(scene)) {
@@ -296,6 +305,7 @@ class ExporterIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void told_to_stop_while_the_brokers_are_away_it_stops_in_order_all_the_same() throws Exception {
     try (EmbeddedBroker gone = EmbeddedBroker.started()) {
       Scene scene = new Scene(directory, gone.bootstrapServers(), "orphan").slow();

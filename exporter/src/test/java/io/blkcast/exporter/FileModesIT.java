@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -47,6 +48,7 @@ class FileModesIT {
   }
 
   @ParameterizedTest
+  @NeedsTool("qemu-io")
   @ValueSource(strings = {"000", "022"})
   void whatever_the_umask_all_that_is_made_is_for_its_owner_alone(String umask) throws Exception {
     Scene scene = scene("modes" + umask);

@@ -3,6 +3,7 @@ package io.blkcast.exporter;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.http.HttpResponse;
@@ -28,6 +29,7 @@ class HeapIT {
    * broker of a small machine hold what it takes.
    */
   @Test
+  @NeedsTool("fio")
   void a_volume_of_4_tib_with_one_percent_changed_takes_no_more_than_one_of_64_gib()
       throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.started()) {

@@ -8,6 +8,7 @@ import io.blkcast.codec.TopicNames;
 import io.blkcast.schema.Signal;
 import io.blkcast.schema.SignalAction;
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -138,6 +139,7 @@ class HostileClientsIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void thousands_of_silent_connections_keep_nobody_out() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.started()) {
       Scene scene = scene(broker);
@@ -163,6 +165,7 @@ class HostileClientsIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void greedy_clients_on_a_small_heap_end_neither_the_exporter_nor_others() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.started()) {
       Scene scene = scene(broker);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +22,7 @@ class ServiceIT {
   @TempDir Path directory;
 
   @Test
+  @NeedsTool("qemu-io")
   void ready_is_told_when_disks_are_served_and_then_signs_of_life_and_the_end() throws Exception {
     String name = directory.resolve("notify").toString();
     try (NotifySocket notify = new NotifySocket(name);
@@ -62,6 +64,7 @@ class ServiceIT {
   }
 
   @Test
+  @NeedsTool("systemd-analyze")
   void the_unit_is_accepted_by_systemd() throws Exception {
     Path copy = unit();
     Process verify =
@@ -86,6 +89,7 @@ class ServiceIT {
   }
 
   @Test
+  @NeedsTool("systemd-analyze")
   void the_unit_gives_the_exporter_little() throws Exception {
     Path copy = unit();
     assertThat(exposed(copy)).as("exposure by systemd's measure").isZero();

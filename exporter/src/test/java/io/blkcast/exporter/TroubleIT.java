@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 import com.sun.net.httpserver.HttpServer;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -110,6 +111,7 @@ class TroubleIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void topics_that_would_lose_data_are_named_while_disks_are_served() throws Exception {
     topic("blkcast.chunks", Map.of("cleanup.policy", "compact"));
     Scene scene = scene();
@@ -129,6 +131,7 @@ class TroubleIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_topic_that_is_too_small_for_one_volume_keeps_no_other_from_work() throws Exception {
     topic("blkcast.chunks", Map.of("max.message.bytes", "600000"));
     Scene large =
@@ -146,6 +149,7 @@ class TroubleIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_registry_that_refuses_is_named_while_disks_are_served() throws Exception {
     HttpServer registry =
         HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -174,6 +178,7 @@ class TroubleIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_checkpoint_that_cannot_be_read_keeps_no_other_volume_from_work() throws Exception {
     topic("blkcast.checkpoints", Map.of("cleanup.policy", "compact"));
     try (KafkaProducer<byte[], byte[]> producer = producer(Map.of())) {
@@ -191,6 +196,7 @@ class TroubleIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void an_image_that_is_missing_keeps_no_other_disk_from_being_served() throws Exception {
     Path missing = directory.resolve("away/late.img");
     Scene scene =
@@ -217,6 +223,7 @@ class TroubleIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void brokers_that_are_away_are_named_with_address_and_cause() throws Exception {
     broker.stop();
     Scene scene = scene();
@@ -237,6 +244,7 @@ class TroubleIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void a_deleted_topic_is_named_and_made_again_and_the_volume_published_whole() throws Exception {
     Scene scene = scene();
     Exporter exporter = scene.start();

@@ -6,6 +6,7 @@ import io.blkcast.codec.RecordCodec;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.replicator.ReplicaState;
 import io.blkcast.schema.IncrementCommitted;
+import io.blkcast.testkit.NeedsTool;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -112,6 +113,7 @@ class EndToEndIT {
   }
 
   @Test
+  @NeedsTool({"fio", "qemu-io"})
   void replicaFollowsADiskUnderRandomWrites() throws Exception {
     rig.startExporter();
     rig.startReplicator();
@@ -127,6 +129,7 @@ class EndToEndIT {
   }
 
   @Test
+  @NeedsTool("fio")
   void replicatorKilledAgainAndAgainEndsRight() throws Exception {
     rig.startExporter();
     Process load = load(10);
@@ -145,6 +148,7 @@ class EndToEndIT {
   }
 
   @Test
+  @NeedsTool("fio")
   void exporterKilledInTheMiddleOfIncrementsGoesOnRightly() throws Exception {
     Process exporter = rig.startExporter();
     rig.startReplicator();
@@ -164,6 +168,7 @@ class EndToEndIT {
   }
 
   @Test
+  @NeedsTool("fio")
   void brokerRestartsWhileIncrementsRun() throws Exception {
     rig.startExporter();
     rig.startReplicator();
@@ -181,6 +186,7 @@ class EndToEndIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void recordsDeletedBeforeTheyWereReadLeadToAResync() throws Exception {
     rig.startExporter();
     Process replicator = rig.startReplicator();
@@ -203,6 +209,7 @@ class EndToEndIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void forgedManifestIsNotAppliedAndTheReplicaHeals() throws Exception {
     rig.startExporter();
     rig.startReplicator();
@@ -228,6 +235,7 @@ class EndToEndIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void replicaThatWasTamperedWithIsFound() throws Exception {
     rig.startExporter();
     qemuIo("write -P 0x55 0 1M", "flush");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +28,7 @@ class ExamplesIT {
   @TempDir private Path dir;
 
   @Test
+  @NeedsTool({"kcat", "python3", "python3:confluent_kafka", "python3:avro", "python3:zstandard"})
   void python_and_kcat_read_what_the_exporter_wrote() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.started();
         Scene scene =

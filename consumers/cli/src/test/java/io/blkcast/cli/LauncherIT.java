@@ -2,6 +2,7 @@ package io.blkcast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,8 +13,12 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,17 +36,18 @@ class LauncherIT {
       #!/bin/sh
       echo build >>"%1$s/builds"
       until [ -e "%1$s/go" ]; do sleep 0.05; done
-      mkdir -p consumers/cli/target/classes consumers/cli/target/server consumers/cli/target/broker
-      touch consumers/cli/target/server/a.jar
+      mkdir -p consumers/cli/target/launcher/classes consumers/cli/target/launcher/server consumers/cli/target/launcher/broker
+      touch consumers/cli/target/launcher/server/a.jar
       """;
 
-  /** Tells its class path; {@code run} goes on until it is ended. */
+  /** Prints its class path; {@code run} goes on until it is ended. */
   private static final String JAVA =
       """
       #!/bin/sh
       case "$*" in
-        *-XshowSettings*) echo "    java.specification.version = 17"; exit ;;
+        *-XshowSettings*) echo "    java.specification.version = $(cat "%1$s/version")"; exit ;;
       esac
+      echo "$*" >"%1$s/java-arguments"
       while [ "$1" != -cp ]; do shift; done
       echo "$2"
       [ "$4" = run ] || exit 0
@@ -57,7 +63,7 @@ class LauncherIT {
   void makeCheckout(@TempDir Path dir) throws IOException {
     this.dir = dir;
     checkout = Files.createDirectories(dir.resolve("checkout"));
-    for (String part : List.of("schemas", "exporter", "consumers")) {
+    for (String part : List.of(".mvn", "libs", "schemas", "exporter", "consumers")) {
       Files.createDirectories(checkout.resolve(part));
     }
     Files.copy(
@@ -65,6 +71,7 @@ class LauncherIT {
     source();
     script("mvn", MVN);
     script("java", JAVA);
+    Files.writeString(dir.resolve("version"), "17");
     script("javac", "#!/bin/sh");
   }
 
@@ -90,9 +97,11 @@ class LauncherIT {
     }
   }
 
-  private Process start(String name, String command) throws IOException {
+  private Process start(String name, String... command) throws IOException {
+    List<String> line = new ArrayList<>(List.of(checkout.resolve("blkcast").toString()));
+    line.addAll(List.of(command));
     ProcessBuilder builder =
-        new ProcessBuilder(checkout.resolve("blkcast").toString(), command)
+        new ProcessBuilder(line)
             .redirectOutput(dir.resolve(name + ".out").toFile())
             .redirectError(dir.resolve(name + ".err").toFile());
     builder.environment().put("JAVA_HOME", dir.resolve("jdk").toString());
@@ -183,5 +192,71 @@ class LauncherIT {
     assertSucceeds("only", start("only", "status"));
     assertThat(text("builds")).isEmpty();
     assertThat(jar("only").normalize()).isEqualTo(lib.resolve("a.jar")).exists();
+  }
+
+  @Test
+  void jvmsThatWarnOfNativeLibrariesAreToldThatTheyAreKnown() throws Exception {
+    Files.createFile(dir.resolve("go"));
+    assertSucceeds("old", start("old", "status"));
+    assertThat(text("java-arguments"))
+        .contains("--enable-native-access=ALL-UNNAMED")
+        .doesNotContain("--sun-misc-unsafe-memory-access");
+    Files.writeString(dir.resolve("version"), "25");
+    assertSucceeds("new", start("new", "status"));
+    assertThat(text("java-arguments"))
+        .contains("--enable-native-access=ALL-UNNAMED")
+        .contains("--sun-misc-unsafe-memory-access=allow");
+  }
+
+  /** With the classes under test on a real JVM; skipped where none is newer than 23. */
+  @Test
+  void newestJvmWarnsOfNothing() throws Exception {
+    Optional<Path> newer = newestJvm();
+    assumeTrue(newer.isPresent(), "no JDK in /usr/lib/jvm is newer than 23");
+    script(
+        "java",
+        """
+        #!/bin/sh
+        case "$*" in *-XshowSettings*) exec %1$s "$@" ;; esac
+        count=$# before=
+        while [ $count -gt 0 ]; do
+          argument=$1
+          [ "$before" != -cp ] || argument='%2$s'
+          before=$1 count=$((count - 1))
+          shift
+          set -- "$@" "$argument"
+        done
+        exec %1$s "$@"
+        """
+            .formatted(newer.get(), System.getProperty("java.class.path")));
+    Files.createFile(dir.resolve("go"));
+    assertSucceeds("new", start("new", "quickstart", "--size", "64", "--increments", "1"));
+    assertThat(text("new.out")).contains("identical").doesNotContain("\u001b");
+    assertThat(text("new.err").lines()).noneMatch(line -> line.startsWith("WARNING"));
+  }
+
+  private static Optional<Path> newestJvm() throws IOException {
+    Path installed = Path.of("/usr/lib/jvm");
+    if (!Files.isDirectory(installed)) {
+      return Optional.empty();
+    }
+    try (Stream<Path> homes = Files.list(installed)) {
+      return homes
+          .filter(home -> feature(home) > 23)
+          .max(Comparator.comparingInt(LauncherIT::feature))
+          .map(home -> home.resolve("bin/java"));
+    }
+  }
+
+  /** The first number of a JDK's version; 0 where it does not say. */
+  private static int feature(Path home) {
+    try {
+      Matcher version =
+          Pattern.compile("(?m)^JAVA_VERSION=\"(\\d+)")
+              .matcher(Files.readString(home.resolve("release")));
+      return version.find() ? Integer.parseInt(version.group(1)) : 0;
+    } catch (IOException e) {
+      return 0;
+    }
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.blkcast.exporter.Exporter;
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,6 +20,7 @@ class ProgressBarsIT {
   @TempDir Path directory;
 
   @Test
+  @NeedsTool("qemu-io")
   void a_terminal_sees_a_bar_grow_and_a_pipe_sees_only_the_result() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.started()) {
       String slow =

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.blkcast.nbd.NbdClient;
+import io.blkcast.testkit.NeedsTool;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -64,6 +65,7 @@ class QuickstartIT {
   }
 
   @Test
+  @NeedsTool({"nbdfuse", "mkfs.ext4", "e2fsck", "fuse2fs", "fusermount3", "/dev/fuse"})
   void realFilesystemIsReplicatedAndProved() throws Exception {
     JsonNode result = run(Path.of("/usr/bin"), "quickstart", "--json", "--size", "96");
     assertThat(result.path("identical").asBoolean()).isTrue();
@@ -121,7 +123,7 @@ class QuickstartIT {
       }
       Awaitility.await().atMost(Duration.ofMinutes(1)).until(() -> text("out").contains("DELTA"));
     } finally {
-      new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+      new ProcessBuilder("sh", "-c", "kill -INT " + process.pid()).start().waitFor();
       assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("has ended").isTrue();
     }
     assertNothingLeft();

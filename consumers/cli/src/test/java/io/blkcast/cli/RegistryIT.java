@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.blkcast.codec.TopicNames;
 import io.blkcast.exporter.Exporter;
 import io.blkcast.testkit.EmbeddedBroker;
+import io.blkcast.testkit.NeedsTool;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -26,6 +27,7 @@ class RegistryIT {
   @TempDir private Path dir;
 
   @Test
+  @NeedsTool("jdk:21")
   void a_registry_may_come_late_and_go_while_nothing_is_lost() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.started();
         Registry registry = new Registry(dir);

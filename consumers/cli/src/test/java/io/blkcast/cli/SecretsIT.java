@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpServer;
+import io.blkcast.testkit.NeedsTool;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -47,6 +48,7 @@ class SecretsIT {
   private final Map<String, String> given = new LinkedHashMap<>();
 
   @Test
+  @NeedsTool("openssl")
   void nothing_given_out_holds_a_secret() throws Exception {
     HttpServer registry = registry();
     try (SecuredBroker secured = new SecuredBroker(dir)) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.blkcast.exporter.Exporter;
+import io.blkcast.testkit.NeedsTool;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Brokers that let nobody do anything unasked: each role can do its work, and no more. */
+@NeedsTool("openssl")
 class SecuredIT {
 
   @TempDir private static Path dir;

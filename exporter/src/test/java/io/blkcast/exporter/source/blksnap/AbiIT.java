@@ -2,6 +2,7 @@ package io.blkcast.exporter.source.blksnap;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.blkcast.testkit.NeedsTool;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ class AbiIT {
   @TempDir Path dir;
 
   @Test
+  @NeedsTool("gcc")
   void numbersSizesAndOffsetsAreThoseOfTheHeaders() throws Exception {
     Map<String, Integer> ours = new LinkedHashMap<>();
     ours.put("BLKFILTER_ATTACH", Abi.BLKFILTER_ATTACH);

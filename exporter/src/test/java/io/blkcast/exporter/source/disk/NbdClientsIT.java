@@ -11,6 +11,7 @@ import io.blkcast.exporter.source.TrackingInfo.Position;
 import io.blkcast.nbd.Nbd;
 import io.blkcast.nbd.NbdOptions;
 import io.blkcast.nbd.NbdServer;
+import io.blkcast.testkit.NeedsTool;
 import io.netty.util.ResourceLeakDetector;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -85,6 +86,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool("nbdinfo")
   void nbdinfoSeesTheExportsAndWhatTheyCanDo() throws Exception {
     JsonNode info = new ObjectMapper().readTree(NbdTools.run("nbdinfo", "--json", unix));
     assertThat(info.at("/protocol").asText()).isEqualTo("newstyle-fixed");
@@ -102,6 +104,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool("nbdcopy")
   void nbdcopyCopiesInBothDirectionsOverSeveralConnections() throws Exception {
     Path from = directory.resolve("from");
     byte[] content = new byte[(int) SIZE];
@@ -121,6 +124,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool({"nbdinfo", "qemu-img", "qemu-io"})
   void nbdinfoMapsHoles() throws Exception {
     NbdTools.run("qemu-io", "-f", "raw", "-c", "write -P 1 1M 1M", unix);
     String map = NbdTools.run("nbdinfo", "--map", unix);
@@ -134,6 +138,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void qemuIoWritesTrimsAndZeroes() throws Exception {
     String output =
         NbdTools.run(
@@ -184,6 +189,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool({"qemu-img", "qemu-io"})
   void qemuImgConvertsAndCompares() throws Exception {
     Path qcow = directory.resolve("disk.qcow2");
     NbdTools.run("qemu-io", "-f", "raw", "-c", "write -P 5 7M 3M", "-c", "write -P 6 60M 1M", tcp);
@@ -197,6 +203,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool("fio")
   void fioVerifiesWhatItWrote() throws Exception {
     NbdTools.run(
         "fio",
@@ -216,6 +223,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool({"fio", "qemu-io"})
   void aSnapshotTakenWhileFioWritesMatchesItsChangeMap() throws Exception {
     NbdTools.run("qemu-io", "-f", "raw", "-c", "write -P 1 0 64M", unix);
     byte[] before;
@@ -266,6 +274,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool({"e2fsck", "fusermount3", "/dev/fuse", "mkfs.ext4", "nbdfuse"})
   void aFilesystemLivesOnIt() throws Exception {
     Path file = Files.createFile(directory.resolve("mounted"));
     Path pid = directory.resolve("pid");
@@ -291,6 +300,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void clientsThatBreakTheProtocolHarmNobody() throws Exception {
     Random random = new Random(11);
     for (int i = 0; i < 60; i++) {
@@ -323,6 +333,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool("qemu-io")
   void aClientThatStopsInTheMiddleOfAWriteGivesItsMemoryBackToOthers() throws Exception {
     AtomicBoolean gone = new AtomicBoolean();
     NetSocket stalled = vertx.createNetClient().connect(address).await();
@@ -341,6 +352,7 @@ class NbdClientsIT {
   }
 
   @Test
+  @NeedsTool("nbdinfo")
   void aWithdrawnExportIsGoneAndItsClientsWithIt() throws Exception {
     server.export("other", disk);
     NetSocket socket = vertx.createNetClient().connect(address).await();
