@@ -152,10 +152,8 @@ def main(brokers, volume, schemas, path):
     topic = "blkcast.chunks"
     partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
-    # Staged chunks and where each increment started, by its id; manifests that wait for their chunks.
-    staged, started, manifests = {}, {}, []
-    # Ids of increments that are applied or never will be: a fenced exporter may send more of their chunks.
-    ended = set()
+    # By increment: its staged chunks, and its first offset by partition. Manifests that wait for their chunks.
+    staged, first, manifests = {}, {}, []
     position = dict.fromkeys(partitions, 0)
     unread, last, digest, applied, seen = set(partitions), None, None, 0, set()
     with open(path, "w+b") as target:
@@ -175,27 +173,27 @@ def main(brokers, volume, schemas, path):
                 if name is None or record["volume"] != volume:
                     continue
                 increment = record["increment_id"]
-                if name == "IncrementStarted":
-                    started[increment] = partition, message.offset()
-                elif name == "DataChunk":  # maybe before its IncrementStarted: partitions have no mutual order
-                    if increment not in ended:
-                        staged.setdefault(increment, []).append(record)
-                elif name == "IncrementAborted":
-                    ended.add(increment)
+                if name == "IncrementAborted":
                     staged.pop(increment, None)
-                elif name == "IncrementCommitted" and increment not in seen:
-                    seen.add(increment)
-                    manifests.append((partition, message.offset(), record, message.value()))
+                elif name == "IncrementCommitted":
+                    if increment not in seen:
+                        seen.add(increment)
+                        manifests.append((partition, message.offset(), record, message.value()))
+                else:
+                    first.setdefault(increment, {}).setdefault(partition, message.offset())
+                    if name == "DataChunk":  # maybe before IncrementStarted: partitions have no mutual order
+                        staged.setdefault(increment, []).append(record)
             while manifests and is_read(manifests[0][2], position):
                 home, offset, record, value = manifests.pop(0)
                 chunks = staged.pop(record["increment_id"], [])
-                # What started before this manifest, in its partition, will never be committed. No
-                # IncrementAborted says so if its exporter was killed.
-                gone = [i for i, (p, at) in started.items() if p == home and at < offset]
-                for increment in gone:
-                    started.pop(increment)
-                    staged.pop(increment, None)
-                    ended.add(increment)
+                # An increment with a record before this manifest or one of its chunks will never be
+                # committed. No IncrementAborted says so if its exporter was killed.
+                behind = {r["partition"]: r["end_offset"] for r in record["chunk_ranges"]}
+                behind[home] = max(offset, behind.get(home, 0))
+                for increment, offsets in list(first.items()):
+                    if any(at < behind.get(p, 0) for p, at in offsets.items()):
+                        first.pop(increment)
+                        staged.pop(increment, None)
                 baseline = record["kind"] == "BASELINE"
                 if not baseline and record["parent_increment_id"] != last:
                     if last is None:
