@@ -233,6 +233,13 @@ class SequentialReaderIT {
     try (TestExporter many =
         new TestExporter(broker.bootstrapServers(), "ahead", CAPACITY, 3, topics)) {
       many.createTopics();
+      // More than one fetch holds, so that the other partitions are read before the home.
+      try (TestExporter neighbour =
+          new TestExporter(broker.bootstrapServers(), "neighbour", CAPACITY, 3, topics)) {
+        for (int i = 0; i < 8; i++) {
+          neighbour.sendRaw(topics.chunks(), 0, new byte[512 << 10]);
+        }
+      }
       for (int round = 0; round < 8; round++) {
         TestExporter.Attempt attempt =
             many.new Attempt(round == 0 ? IncrementKind.BASELINE : IncrementKind.DELTA);
