@@ -3,12 +3,13 @@
 
   replicate.py BROKERS VOLUME SCHEMAS TARGET
 
-Reads blkcast.chunks from its beginning to its present end, read_committed, as docs/consumers.md
-says: stages chunks under their increment's id, and applies them when the manifest has come and every
-range that it names is read. SCHEMAS is the directory of the .avsc files (schemas/src/main/resources/
-io/blkcast/schema). Debian: python3-confluent-kafka python3-avro python3-zstandard.
+Reads blkcast.chunks once, from its beginning to its present end, with read_committed, as
+docs/consumers.md describes: stages chunks under their increment's id, and proves and applies them when
+the manifest has arrived and every range that it names is read. SCHEMAS is the directory of the
+self-contained .avsc files (schemas/src/main/resources/io/blkcast/schema).
+Debian: python3-confluent-kafka python3-avro python3-zstandard.
 
-Holds staged chunks in memory. For each increment applied prints its id, kind and content digest.
+Holds staged chunks in memory. Prints id, kind and content digest of each increment applied.
 """
 import glob
 import hashlib
@@ -27,7 +28,7 @@ ZEROES = bytes(1 << 20)
 
 
 def fingerprints(directory):
-    """The schemas by their fingerprint: CRC-64-AVRO of the parsing canonical form."""
+    """The schemas by fingerprint: CRC-64-AVRO of the Parsing Canonical Form, little-endian."""
     empty = 0xC15D213AA4D7A795
     table = []
     for i in range(256):
@@ -48,7 +49,7 @@ def fingerprints(directory):
 
 
 def canonical(node, space=""):
-    """Avro's parsing canonical form, of the specification's section of that name."""
+    """Avro's Parsing Canonical Form; see the section of that name in its specification."""
     if isinstance(node, str):
         primitive = node in PRIMITIVES or "." in node or not space
         return '"%s"' % (node if primitive else space + "." + node)
@@ -80,7 +81,7 @@ PRIMITIVES = {"null", "boolean", "int", "long", "float", "double", "bytes", "str
 
 
 def decode(value, known):
-    """The record's name and fields; (None, None) for what is none of blkcast's."""
+    """The record's name and fields; (None, None) if it is none of blkcast's."""
     schema = known.get(value[2:10]) if value[:2] == MARK else None
     if schema is None:
         return None, None
@@ -89,6 +90,17 @@ def decode(value, known):
         return schema.name, reader.read(avro.io.BinaryDecoder(io.BytesIO(value[10:])))
     except Exception:  # the library fails with whatever damaged bytes lead it to
         return None, None
+
+
+def chain_digest(manifest, value, parent):
+    """The link to the parent's digest: over the manifest as it was written, without framing and digest.
+
+    The digest is cut out of the record instead of encoding it again, which a library may do differently.
+    It follows on content_digest; both start with their length, 32, which Avro writes as 0x40.
+    """
+    before = b"\x40" + manifest["content_digest"]
+    body = value[10:].replace(before + b"\x40" + manifest["chain_digest"], before + b"\0")
+    return hashlib.sha256(parent + body).digest()
 
 
 def apply(manifest, chunks, target):
@@ -140,8 +152,10 @@ def main(brokers, volume, schemas, path):
     topic = "blkcast.chunks"
     partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
-    staged, started, manifests, position = {}, {}, [], dict.fromkeys(partitions, 0)
-    unread, last, applied, seen = set(partitions), None, 0, set()
+    # By increment: its staged chunks, and its first offset by partition. Manifests that wait for their chunks.
+    staged, first, manifests = {}, {}, []
+    position = dict.fromkeys(partitions, 0)
+    unread, last, digest, applied, seen = set(partitions), None, None, 0, set()
     with open(path, "w+b") as target:
         while unread:
             message = consumer.poll(30)
@@ -152,35 +166,44 @@ def main(brokers, volume, schemas, path):
                 if message.error().name() != "_PARTITION_EOF":
                     sys.exit(str(message.error()))
                 unread.discard(partition)
-            # By position, as the last offsets of a range may hold no record of ours; or none at all.
+            # By position: the last offsets of a range may be transaction markers or records of others.
             position[partition] = message.offset() + (0 if message.error() else 1)
             if not message.error() and message.key() == volume.encode() and message.value():
                 name, record = decode(message.value(), known)
                 if name is None or record["volume"] != volume:
                     continue
                 increment = record["increment_id"]
-                if name == "IncrementStarted":
-                    started[increment] = message.offset()
-                elif name == "DataChunk":  # also before its IncrementStarted: partitions have no mutual order
-                    staged.setdefault(increment, []).append(record)
-                elif name == "IncrementAborted":
+                if name == "IncrementAborted":
                     staged.pop(increment, None)
-                elif name == "IncrementCommitted" and increment not in seen:
-                    seen.add(increment)
-                    manifests.append((message.offset(), record))
-            while manifests and is_read(manifests[0][1], position):
-                offset, record = manifests.pop(0)
+                elif name == "IncrementCommitted":
+                    if increment not in seen:
+                        seen.add(increment)
+                        manifests.append((partition, message.offset(), record, message.value()))
+                else:
+                    first.setdefault(increment, {}).setdefault(partition, message.offset())
+                    if name == "DataChunk":  # maybe before IncrementStarted: partitions have no mutual order
+                        staged.setdefault(increment, []).append(record)
+            while manifests and is_read(manifests[0][2], position):
+                home, offset, record, value = manifests.pop(0)
                 chunks = staged.pop(record["increment_id"], [])
-                # What started before a manifest and is not committed with it never will be.
-                for gone in [i for i, at in started.items() if at < offset]:
-                    started.pop(gone)
-                    staged.pop(gone, None)
-                if record["kind"] == "DELTA" and record["parent_increment_id"] != last:
+                # An increment with a record before this manifest or one of its chunks will never be
+                # committed. No IncrementAborted says so if its exporter was killed.
+                behind = {r["partition"]: r["end_offset"] for r in record["chunk_ranges"]}
+                behind[home] = max(offset, behind.get(home, 0))
+                for increment, offsets in list(first.items()):
+                    if any(at < behind.get(p, 0) for p, at in offsets.items()):
+                        first.pop(increment)
+                        staged.pop(increment, None)
+                baseline = record["kind"] == "BASELINE"
+                if not baseline and record["parent_increment_id"] != last:
                     if last is None:
-                        continue  # its parent is not retained, so nothing can be checked: wait for a BASELINE
+                        continue  # its parent is not retained, so it cannot be checked: wait for a BASELINE
                     sys.exit("increment %s does not stand on the one before" % record["increment_id"])
-                if record["kind"] == "BASELINE" and last is None and len(chunks) < record["chunk_count"]:
+                if baseline and last is None and len(chunks) < record["chunk_count"]:
                     continue  # retention has deleted a part of it
+                digest = chain_digest(record, value, bytes(32) if baseline else digest)
+                if digest != record["chain_digest"]:
+                    sys.exit("increment %s is not linked to its parent" % record["increment_id"])
                 last = record["increment_id"]
                 print(last, record["kind"], apply(record, chunks, target), flush=True)
                 applied += 1

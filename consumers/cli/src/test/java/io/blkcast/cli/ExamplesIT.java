@@ -2,6 +2,9 @@ package io.blkcast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.blkcast.codec.RecordCodec;
+import io.blkcast.schema.BlockMetadata;
+import io.blkcast.schema.ChangedExtents;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.testkit.EmbeddedBroker;
 import io.blkcast.testkit.NeedsTool;
@@ -12,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -38,6 +42,7 @@ class ExamplesIT {
                     .formatted(broker.bootstrapServers()))) {
       scene.startReady();
       List<String> expected = new ArrayList<>();
+      List<String> extents = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
         scene.write();
         IncrementCommitted manifest = scene.increment();
@@ -49,6 +54,13 @@ class ExamplesIT {
                 + manifest.getKind()
                 + " "
                 + HexFormat.of().formatHex(digest));
+        extents.add(
+            "%s %s %d %d"
+                .formatted(
+                    manifest.getIncrementId(),
+                    manifest.getKind(),
+                    manifest.getExtentCount(),
+                    manifest.getChangedBytes()));
       }
       Path image = dir.resolve("python.img");
       String[] python = {
@@ -71,7 +83,7 @@ class ExamplesIT {
           .isNotEmpty();
       assertThat(seen.get(seen.size() - 1).strip()).startsWith("c3 01 ");
 
-      // Who is not blkcast is passed over; a manifest without its chunks is not believed.
+      // What others wrote is skipped, and extents that no manifest names are not counted.
       try (KafkaProducer<byte[], byte[]> stranger =
           new KafkaProducer<>(
               Map.of("bootstrap.servers", broker.bootstrapServers()),
@@ -79,7 +91,21 @@ class ExamplesIT {
               new ByteArraySerializer())) {
         byte[] key = Scene.VOLUME.getBytes(StandardCharsets.UTF_8);
         stranger.send(new ProducerRecord<>("blkcast.chunks", key, new byte[] {1, 2, 3})).get();
+        ChangedExtents abandoned =
+            new ChangedExtents(
+                Scene.VOLUME, UUID.randomUUID(), 0L, List.of(new BlockMetadata(0L, 65536L)));
+        byte[] batch = RecordCodec.singleObject().encode("blkcast.extents", abandoned);
+        stranger.send(new ProducerRecord<>("blkcast.extents", key, batch)).get();
       }
+      assertThat(
+              run(
+                      0,
+                      EXAMPLES.resolve("extents.py").toString(),
+                      broker.bootstrapServers(),
+                      Scene.VOLUME,
+                      SCHEMAS.toString())
+                  .lines())
+          .containsExactlyElementsOf(extents);
       assertThat(run(0, python).lines()).containsExactlyElementsOf(expected);
       python[2] = "nobody";
       assertThat(run(1, python)).contains("nothing is committed of volume nobody");

@@ -5,6 +5,7 @@ import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementAborted;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementStarted;
+import io.blkcast.schema.PartitionRange;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -45,8 +46,8 @@ import org.slf4j.LoggerFactory;
  * wherever the increments topic can be read.
  *
  * <p>Records of an exporter that was shut out and writes on do no harm: they are staged apart, and
- * dropped as soon as an increment commits that started later, after which theirs never can. Where
- * to go on is kept as the group's offsets in Kafka; they never pass the first record of an
+ * dropped once an increment commits that has records behind them, after which theirs never can.
+ * Where to go on is kept as the group's offsets in Kafka; they never pass the first record of an
  * increment that is still open. Staging takes disk space, as much as the increment's payload;
  * memory is bounded. All is done by the thread that calls {@link #run}.
  */
@@ -72,8 +73,6 @@ public final class SequentialReader implements AutoCloseable {
   private static final class Open {
     private final Stage stage;
     private final Map<TopicPartition, Long> first = new HashMap<>();
-    private Optional<Long> startedAt = Optional.empty();
-    private int commitsSince;
 
     Open(Stage stage) {
       this.stage = stage;
@@ -180,8 +179,7 @@ public final class SequentialReader implements AutoCloseable {
     SpecificRecord value = Records.decodeOrNull(config.codec(), record.value());
     TopicPartition partition = new TopicPartition(record.topic(), record.partition());
     if (value instanceof IncrementStarted started) {
-      open(started.getIncrementId(), partition, record.offset()).startedAt =
-          Optional.of(record.offset());
+      open(started.getIncrementId(), partition, record.offset());
     } else if (value instanceof DataChunk chunk) {
       open(chunk.getIncrementId(), partition, record.offset()).stage.add(record.value());
     } else if (value instanceof IncrementAborted aborted) {
@@ -232,12 +230,19 @@ public final class SequentialReader implements AutoCloseable {
     acceptance.offer(
         manifest, end.raw(), () -> apply(manifest, increment == null ? null : increment.stage));
     drop(manifest.getIncrementId());
-    // A commit shuts out every exporter from before it: what they left open stays open for ever.
+    // A commit shuts out every exporter from before it. An increment with a record before this
+    // manifest or one of its chunks was started before it, and will never be committed.
+    Map<TopicPartition, Long> behind = new HashMap<>();
+    behind.put(end.partition(), end.offset());
+    for (PartitionRange range : manifest.getChunkRanges()) {
+      behind.merge(
+          new TopicPartition(config.topics().chunks(), range.getPartition()),
+          range.getEndOffset(),
+          Math::max);
+    }
     for (Map.Entry<UUID, Open> other : List.copyOf(open.entrySet())) {
-      Open left = other.getValue();
-      left.commitsSince++;
-      // Of what has no start by the second commit the start is not retained.
-      if (left.startedAt.map(at -> at < end.offset()).orElse(left.commitsSince > 1)) {
+      if (other.getValue().first.entrySet().stream()
+          .anyMatch(at -> at.getValue() < behind.getOrDefault(at.getKey(), 0L))) {
         drop(other.getKey());
       }
     }

@@ -12,12 +12,20 @@ import io.blkcast.schema.DataChunk;
 import io.blkcast.schema.IncrementCommitted;
 import io.blkcast.schema.IncrementKind;
 import io.blkcast.testkit.EmbeddedBroker;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -216,6 +224,129 @@ class SequentialReaderIT {
         }
       }
       assertThat(sink.committed).hasSize(5).doesNotHaveDuplicates();
+    }
+  }
+
+  @Test
+  void stripedIncrementsAreAppliedHoweverFarOnePartitionIsReadAheadOfTheOthers() throws Exception {
+    TopicNames topics = new TopicNames("ahead.");
+    try (TestExporter many =
+        new TestExporter(broker.bootstrapServers(), "ahead", CAPACITY, 3, topics)) {
+      many.createTopics();
+      // More than one fetch holds, so that the other partitions are read before the home.
+      try (TestExporter neighbour =
+          new TestExporter(broker.bootstrapServers(), "neighbour", CAPACITY, 3, topics)) {
+        for (int i = 0; i < 8; i++) {
+          neighbour.sendRaw(topics.chunks(), 0, new byte[512 << 10]);
+        }
+      }
+      for (int round = 0; round < 8; round++) {
+        TestExporter.Attempt attempt =
+            many.new Attempt(round == 0 ? IncrementKind.BASELINE : IncrementKind.DELTA);
+        for (int block = 0; block < 16; block++) {
+          attempt.piece(inModel(raw((long) block * BLOCK, content(1))));
+        }
+        attempt.commit();
+      }
+      FollowerConfig base =
+          FollowerConfig.of("ahead", Map.of("bootstrap.servers", broker.bootstrapServers()));
+      FollowerConfig config =
+          new FollowerConfig(
+              base.volume(),
+              topics,
+              base.codec(),
+              base.kafka(),
+              Map.of("max.poll.records", 1),
+              Map.of(),
+              base.from(),
+              base.bufferBytes(),
+              base.resyncRepeat(),
+              "test",
+              base.scratch());
+      try (SequentialReader reader =
+          new SequentialReader(config, "ahead", stageDir, sink, FollowerListener.NONE)) {
+        reader.run(Follower.Until.CAUGHT_UP);
+      }
+    }
+    assertThat(sink.committed).hasSize(8);
+    assertThat(sink.bytes).isEqualTo(model);
+  }
+
+  @Test
+  void whatAKilledAndAFencedExporterLeftIsDroppedAtTheNextCommit() throws Exception {
+    baseline();
+    TestExporter.Attempt killed = exporter.new Attempt(IncrementKind.DELTA);
+    killed.piece(raw(0, content(4)));
+    TestExporter.Attempt fenced = exporter.new Attempt(IncrementKind.DELTA);
+    fenced.piece(raw(0, content(4)));
+    try (Producer<byte[], byte[]> older = owner();
+        Producer<byte[], byte[]> newer = owner()) {
+      older.initTransactions();
+      newer.initTransactions();
+      TestExporter.Attempt honest = exporter.new Attempt(IncrementKind.DELTA);
+      honest.piece(inModel(raw(4L * BLOCK, content(4))));
+      fenced.piece(raw(8L * BLOCK, content(4)));
+      IncrementCommitted committed = honest.manifest();
+      long end = commitBy(newer, committed);
+      // The older exporter does not know yet, goes on sending, and finds out when it commits.
+      fenced.piece(raw(12L * BLOCK, content(4)));
+      assertThatThrownBy(() -> commitBy(older, fenced.manifest()))
+          .hasRootCauseInstanceOf(InvalidProducerEpochException.class);
+
+      catchUp();
+      assertThat(sink.committed).hasSize(2).endsWith(committed.getIncrementId());
+      assertThat(sink.bytes).isEqualTo(model);
+      assertThat(nextOffset()).as("what was staged before the commit").isGreaterThan(end);
+      TestExporter.Attempt next = exporter.new Attempt(IncrementKind.BASELINE);
+      next.piece(inModel(raw(0, content(16))));
+      end = commitBy(newer, next.manifest());
+      catchUp();
+      assertThat(sink.committed).hasSize(3);
+      assertThat(sink.bytes).isEqualTo(model);
+      assertThat(nextOffset()).as("what came late").isGreaterThan(end);
+    }
+  }
+
+  /** A producer that owns the volume as an exporter does. */
+  private Producer<byte[], byte[]> owner() {
+    return new KafkaProducer<>(
+        Map.of(
+            "bootstrap.servers",
+            broker.bootstrapServers(),
+            "transactional.id",
+            "owner-" + exporter.volume),
+        new ByteArraySerializer(),
+        new ByteArraySerializer());
+  }
+
+  /** Commits to the chunks topic; returns the manifest's offset. */
+  private long commitBy(Producer<byte[], byte[]> owner, IncrementCommitted manifest)
+      throws Exception {
+    String topic = exporter.topics.chunks();
+    owner.beginTransaction();
+    long offset =
+        owner
+            .send(
+                new ProducerRecord<>(
+                    topic,
+                    0,
+                    exporter.volume.getBytes(StandardCharsets.UTF_8),
+                    exporter.codec.encode(topic, manifest)))
+            .get()
+            .offset();
+    owner.commitTransaction();
+    return offset;
+  }
+
+  /** Where a new reader would begin: never behind a record that is still staged. */
+  private long nextOffset() throws Exception {
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+      return admin
+          .listConsumerGroupOffsets("group-" + exporter.volume)
+          .partitionsToOffsetAndMetadata()
+          .get()
+          .get(new TopicPartition(exporter.topics.chunks(), 0))
+          .offset();
     }
   }
 
