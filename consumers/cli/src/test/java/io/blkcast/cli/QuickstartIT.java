@@ -130,6 +130,35 @@ class QuickstartIT {
   }
 
   @Test
+  @NeedsTool({"nbdfuse", "mkfs.ext4", "fuse2fs", "fusermount3", "/dev/fuse"})
+  void whatAKilledOneLeftIsRemovedByTheNextAlsoItsMounts() throws Exception {
+    Process killed =
+        start(Path.of("/usr/bin"), "quickstart", "--size", "64", "--increments", "200");
+    try {
+      Awaitility.await()
+          .atMost(Duration.ofMinutes(3))
+          .until(() -> !killed.isAlive() || mountsBelow(temp).size() == 2);
+      assertThat(killed.isAlive()).as(text("err")).isTrue();
+    } finally {
+      // Not waited for: a process that was killed while it wrote to its own mount does not end by
+      // itself.
+      killed.destroyForcibly();
+    }
+
+    JsonNode result =
+        run(Path.of("/usr/bin"), "quickstart", "--json", "--size", "64", "--increments", "1");
+    assertThat(result.path("identical").asBoolean()).isTrue();
+    assertThat(mountsBelow(temp)).isEmpty();
+    assertNothingLeft();
+  }
+
+  private static List<String> mountsBelow(Path dir) throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/mounts")).stream()
+        .filter(line -> line.contains(dir.toString()))
+        .toList();
+  }
+
+  @Test
   void wrongUseIsToldApart() throws Exception {
     Process process =
         start(Path.of("/usr/bin"), "quickstart", "--disk", dir.resolve("none").toString());
