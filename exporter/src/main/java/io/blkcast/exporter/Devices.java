@@ -9,8 +9,8 @@ import io.blkcast.exporter.source.SourceEvent;
 import io.blkcast.exporter.source.SourceException;
 import io.blkcast.exporter.source.SourceException.Code;
 import io.blkcast.exporter.source.TrackingInfo;
+import io.blkcast.exporter.source.blksnap.BlksnapDifferenceStorage;
 import io.blkcast.exporter.source.blksnap.BlksnapSource;
-import io.blkcast.exporter.source.blksnap.DifferenceStorage;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,7 +61,7 @@ final class Devices implements ChangeSource {
             new BlksnapSource.Volume(
                 volume.path().toString(),
                 volume.triggers().changedBytes().orElse(0),
-                new DifferenceStorage(
+                new BlksnapDifferenceStorage(
                     volume.differenceStorage().path().map(Path::toString),
                     volume.differenceStorage().limitBytes(),
                     volume.differenceStorage().mostBytes())));

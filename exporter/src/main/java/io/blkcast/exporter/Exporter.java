@@ -44,8 +44,8 @@ public interface Exporter {
    * Takes an increment now, or right after the one under way. Failed attempts are repeated until
    * one is committed.
    *
-   * @return what was committed; fails with {@link io.blkcast.exporter.increment.IncrementException}
-   *     where none is going to be
+   * @return what was committed; fails with {@link
+   *     io.blkcast.exporter.increment.RequestRefusedException} where none is going to be
    */
   Future<Committed> increment(String volume);
 

@@ -11,15 +11,15 @@ import io.blkcast.exporter.hook.Hooks;
 import io.blkcast.exporter.http.ApiServer;
 import io.blkcast.exporter.http.ManagementServer;
 import io.blkcast.exporter.increment.BlockingPools;
+import io.blkcast.exporter.increment.ExporterContext;
 import io.blkcast.exporter.increment.Failure;
 import io.blkcast.exporter.increment.GroupCoordinator;
-import io.blkcast.exporter.increment.Host;
+import io.blkcast.exporter.increment.HostIdentity;
 import io.blkcast.exporter.increment.IncrementSettings;
 import io.blkcast.exporter.increment.Loop;
 import io.blkcast.exporter.increment.LoopVerticle;
 import io.blkcast.exporter.increment.Progress;
 import io.blkcast.exporter.increment.Quiescer;
-import io.blkcast.exporter.increment.Shared;
 import io.blkcast.exporter.increment.Trigger;
 import io.blkcast.exporter.increment.VolumeMachine;
 import io.blkcast.exporter.publish.BrokerWatch;
@@ -96,7 +96,7 @@ final class RunningExporter implements Exporter {
   private final PrometheusMeterRegistry meters =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final BlockingPools pools;
-  private final Shared shared;
+  private final ExporterContext shared;
   private final Publishers publishers;
   private final SignalListener signals;
   private final BrokerWatch watch;
@@ -122,10 +122,10 @@ final class RunningExporter implements Exporter {
     this.histories = histories(config);
     this.pools = new BlockingPools(config.volumes().size(), config.limits().readers(), meters);
     this.shared =
-        Shared.of(
+        ExporterContext.of(
             config.limits().inFlightBytes(),
             meters,
-            Host.local(),
+            HostIdentity.local(),
             InstantSource.system(),
             new SecureRandom());
     PublishSettings publishing = Publishing.settings(config);

@@ -4,8 +4,8 @@ import static io.blkcast.exporter.Scene.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.blkcast.exporter.increment.IncrementException;
 import io.blkcast.exporter.increment.IncrementState;
+import io.blkcast.exporter.increment.RequestRefusedException;
 import io.blkcast.exporter.increment.VolumeStatus;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
 import io.blkcast.schema.Consistency;
@@ -231,8 +231,8 @@ class ExporterIT {
           .isInstanceOf(ExecutionException.class)
           .cause()
           .isInstanceOfSatisfying(
-              IncrementException.class,
-              e -> assertThat(e.code()).isEqualTo(IncrementException.Code.FENCED));
+              RequestRefusedException.class,
+              e -> assertThat(e.code()).isEqualTo(RequestRefusedException.Code.FENCED));
       assertThat(first.progress("fenced").status()).isEqualTo(VolumeStatus.FENCED);
       other.write("write -P 0x55 1M 1M");
       await(second.increment("fenced"));

@@ -55,8 +55,8 @@ class KnownKeysTest {
             "^(?:```yaml|cat >\\S+\\.yaml <<'END')$\\n(.*?)^(?:```|END)$",
             Pattern.MULTILINE | Pattern.DOTALL);
     int seen = 0;
-    for (String document : List.of(
-            "README.md", "docs/configuration.md", "docs/server.md", "docs/threat-model.md")) {
+    for (String document :
+        List.of("README.md", "docs/configuration.md", "docs/server.md", "docs/threat-model.md")) {
       Matcher matcher = example.matcher(Files.readString(root.resolve(document)));
       while (matcher.find()) {
         assertThat(KnownKeys.faults(document, matcher.group(1))).isEmpty();

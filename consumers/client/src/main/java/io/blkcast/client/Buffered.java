@@ -19,6 +19,6 @@ record Buffered(long offset, long size, @Nullable ByteBuffer content) {
     return new Buffered(
         chunk.getByteOffset(),
         chunk.getSizeBytes(),
-        content == null ? null : Records.copy(content));
+        content == null ? null : RecordReader.copy(content));
   }
 }

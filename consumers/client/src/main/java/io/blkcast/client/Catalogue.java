@@ -222,15 +222,15 @@ final class Catalogue {
 
   private Optional<Entry> decode(ConsumerRecord<byte[], ByteBuffer> record) {
     TopicPartition partition = new TopicPartition(topic, record.partition());
-    Records.Decoded decoded = Records.decode(codec, record.value());
-    if (decoded instanceof Records.Decoded.Unread unread) {
+    RecordReader.Decoded decoded = RecordReader.decode(codec, record.value());
+    if (decoded instanceof RecordReader.Decoded.Unread unread) {
       String what = skip(partition, record.offset(), unread.why());
       if (unread.perhapsManifest()) {
         suspect = new Suspect(partition, record.offset(), what);
       }
       return Optional.empty();
     }
-    SpecificRecord value = ((Records.Decoded.Read) decoded).record();
+    SpecificRecord value = ((RecordReader.Decoded.Read) decoded).record();
     if (!(value instanceof IncrementCommitted manifest)) {
       if (!(value instanceof IncrementAborted)) {
         skip(
@@ -256,7 +256,7 @@ final class Catalogue {
       return Optional.empty();
     }
     return Optional.of(
-        new Entry(manifest, Records.copy(record.value()), partition, record.offset()));
+        new Entry(manifest, RecordReader.copy(record.value()), partition, record.offset()));
   }
 
   /** Says once of a record that it is left out. */

@@ -355,8 +355,8 @@ public final class Follower implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    Records.close(catalogueConsumer);
-    Records.close(chunkConsumer);
+    RecordReader.close(catalogueConsumer);
+    RecordReader.close(chunkConsumer);
     acceptance.close();
   }
 }

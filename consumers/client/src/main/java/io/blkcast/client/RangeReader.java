@@ -165,12 +165,12 @@ final class RangeReader {
 
     private void take(TopicPartition partition, ConsumerRecord<byte[], ByteBuffer> record)
         throws IncrementException {
-      Records.Decoded decoded = Records.decode(codec, record.value());
-      if (decoded instanceof Records.Decoded.Unread what) {
+      RecordReader.Decoded decoded = RecordReader.decode(codec, record.value());
+      if (decoded instanceof RecordReader.Decoded.Unread what) {
         if (unread++ == 0) {
           firstUnread = "%s at offset %d: %s".formatted(partition, record.offset(), what.why());
         }
-      } else if (decoded instanceof Records.Decoded.Read read
+      } else if (decoded instanceof RecordReader.Decoded.Read read
           && read.record() instanceof DataChunk chunk
           && chunk.getIncrementId().equals(manifest.getIncrementId())) {
         found++;

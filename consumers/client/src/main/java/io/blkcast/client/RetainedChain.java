@@ -203,7 +203,7 @@ public final class RetainedChain implements AutoCloseable {
 
   @Override
   public void close() {
-    Records.close(catalogueConsumer);
-    Records.close(chunkConsumer);
+    RecordReader.close(catalogueConsumer);
+    RecordReader.close(chunkConsumer);
   }
 }

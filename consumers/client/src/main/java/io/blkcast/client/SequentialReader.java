@@ -71,10 +71,10 @@ public final class SequentialReader implements AutoCloseable {
 
   /** An increment of which something was read and that has not ended. */
   private static final class Open {
-    private final Stage stage;
+    private final SpillFile stage;
     private final Map<TopicPartition, Long> first = new HashMap<>();
 
-    Open(Stage stage) {
+    Open(SpillFile stage) {
       this.stage = stage;
     }
   }
@@ -176,7 +176,7 @@ public final class SequentialReader implements AutoCloseable {
   }
 
   private void take(ConsumerRecord<byte[], ByteBuffer> record) throws IOException {
-    SpecificRecord value = Records.decodeOrNull(config.codec(), record.value());
+    SpecificRecord value = RecordReader.decodeOrNull(config.codec(), record.value());
     TopicPartition partition = new TopicPartition(record.topic(), record.partition());
     if (value instanceof IncrementStarted started) {
       open(started.getIncrementId(), partition, record.offset());
@@ -187,14 +187,14 @@ public final class SequentialReader implements AutoCloseable {
     } else if (value instanceof IncrementCommitted manifest
         && manifest.getVolume().equals(config.volume())
         && seen.add(manifest.getIncrementId())) {
-      ended.add(new Ended(manifest, Records.copy(record.value()), partition, record.offset()));
+      ended.add(new Ended(manifest, RecordReader.copy(record.value()), partition, record.offset()));
     }
   }
 
   private Open open(UUID id, TopicPartition partition, long offset) throws IOException {
     Open increment = open.get(id);
     if (increment == null) {
-      increment = new Open(new Stage(stageDir, config.codec()));
+      increment = new Open(new SpillFile(stageDir, config.codec()));
       open.put(id, increment);
     }
     increment.first.putIfAbsent(partition, offset);
@@ -248,7 +248,8 @@ public final class SequentialReader implements AutoCloseable {
     }
   }
 
-  private void apply(IncrementCommitted manifest, @Nullable Stage stage) throws IncrementException {
+  private void apply(IncrementCommitted manifest, @Nullable SpillFile stage)
+      throws IncrementException {
     if (stage == null) {
       throw new IncrementException(
           Code.MISSING,
@@ -308,7 +309,7 @@ public final class SequentialReader implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    Records.close(consumer);
+    RecordReader.close(consumer);
     acceptance.close();
     for (Open increment : open.values()) {
       try {

@@ -46,7 +46,7 @@ public final class Hooks implements Quiescer {
     try {
       OwnFiles.claimDirectory(settings.directory());
       OwnFiles.replace(settings.afterOutput()).close();
-      Pending.of(settings).write(settings.pendingFile());
+      PendingThaw.of(settings).write(settings.pendingFile());
       guard = ThawGuard.start(settings, names);
     } catch (IOException e) {
       return failed("the guard of the thaw cannot be started: " + e.getMessage());

@@ -154,7 +154,7 @@ final class ThawGuard {
   /** Runs what an earlier process, or a killed guard, could not. */
   static void runPending(Path file) {
     try {
-      Pending pending = Pending.read(file);
+      PendingThaw pending = PendingThaw.read(file);
       if (pending.ofThisBoot()) {
         LOG.warn("{}: running the command after a snapshot that was cut off", file.getFileName());
         Path output = file.resolveSibling(file.getFileName() + ".out");

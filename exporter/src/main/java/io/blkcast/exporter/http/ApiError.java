@@ -1,6 +1,6 @@
 package io.blkcast.exporter.http;
 
-import io.blkcast.exporter.increment.IncrementException;
+import io.blkcast.exporter.increment.RequestRefusedException;
 import io.vertx.core.json.JsonObject;
 import java.util.Locale;
 
@@ -87,7 +87,7 @@ record ApiError(int status, String code, String message, String remedy) {
   }
 
   static ApiError of(Throwable failure) {
-    if (!(failure instanceof IncrementException refused)) {
+    if (!(failure instanceof RequestRefusedException refused)) {
       return internal();
     }
     String code = refused.code().name().toLowerCase(Locale.ROOT).replace('_', '-');

@@ -1,7 +1,7 @@
 package io.blkcast.exporter.http;
 
+import io.blkcast.exporter.increment.AttemptResult;
 import io.blkcast.exporter.increment.Failure;
-import io.blkcast.exporter.increment.Finished;
 import io.blkcast.exporter.increment.Progress;
 import io.blkcast.exporter.increment.VolumeMachine;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
@@ -80,13 +80,13 @@ final class Views {
     return json;
   }
 
-  static JsonObject history(List<Finished> attempts) {
+  static JsonObject history(List<AttemptResult> attempts) {
     JsonArray all = new JsonArray();
     attempts.forEach(attempt -> all.add(attempt(attempt)));
     return new JsonObject().put("increments", all);
   }
 
-  private static JsonObject attempt(Finished attempt) {
+  private static JsonObject attempt(AttemptResult attempt) {
     JsonObject json =
         new JsonObject()
             .put("outcome", attempt.failure().isPresent() ? "ABORTED" : "COMMITTED")

@@ -38,7 +38,7 @@ public final class BlockingPools implements AutoCloseable {
    */
   public BlockingPools(int volumes, int readers, MeterRegistry meters) {
     add(Pool.SOURCE, Math.min(volumes + 1, 8), meters);
-    add(Pool.READ, readers * (StorageGuard.Pressure.CRITICAL.haste() + 1), meters);
+    add(Pool.READ, readers * (BackpressurePolicy.Pressure.CRITICAL.haste() + 1), meters);
     add(Pool.SEND, Math.min(volumes, 8), meters);
     add(Pool.PUBLISH, Math.min(volumes + 1, 16), meters);
     add(Pool.PROBE, 3, meters);

@@ -26,23 +26,23 @@ final class Export implements IncrementRun.Observer {
 
   private final Loop loop;
   private final GroupSnapshot.Share share;
-  private final Attachment attachment;
+  private final VolumeSession attachment;
   private final VolumeMonitor monitor;
   private final EventSender events;
-  private final MoreRoom room;
+  private final DifferenceStorageGrowth room;
   private final IncrementRun run;
 
   Export(
       Loop loop,
       IncrementSettings settings,
-      Shared shared,
+      ExporterContext shared,
       VolumePublisher publisher,
       HistoryKeeper history,
       GroupSnapshot.Share share,
-      Attachment attachment,
+      VolumeSession attachment,
       VolumeMonitor monitor,
       EventSender events,
-      MoreRoom room) {
+      DifferenceStorageGrowth room) {
     this.loop = loop;
     this.share = share;
     this.attachment = attachment;
@@ -113,7 +113,7 @@ final class Export implements IncrementRun.Observer {
     if (committing) {
       attachment.inDoubt();
     }
-    Verdict verdict = Verdict.of(cause);
+    FailureClassification verdict = FailureClassification.of(cause);
     Promise<Void> aborted = Promise.promise();
     run.abort(new Failure(verdict.code(), verdict.message(), loop.clock().instant()))
         .onComplete(ignored -> share.close().onComplete(closed -> loop.execute(aborted::complete)));
@@ -144,12 +144,12 @@ final class Export implements IncrementRun.Observer {
   }
 
   @Override
-  public void storage(StorageGuard.Decision decision) {
+  public void storage(BackpressurePolicy.Decision decision) {
     monitor.storage(decision);
     if (decision.worse()) {
       events.send(SourceEvents.tell(decision), Optional.of(run.incrementId()));
     }
-    if (decision.pressure() == StorageGuard.Pressure.LOST) {
+    if (decision.pressure() == BackpressurePolicy.Pressure.LOST) {
       room.ask("the increment is given up before the difference storage is full", Map.of());
     }
   }

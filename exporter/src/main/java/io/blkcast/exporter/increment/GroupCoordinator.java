@@ -43,7 +43,7 @@ public final class GroupCoordinator {
 
   private final Loop loop;
   private final ChangeSource source;
-  private final Shared.Ids ids;
+  private final ExporterContext.Ids ids;
   private final Quiescer quiescer;
   private final List<Member> members = new ArrayList<>();
   private final List<Snapshot> leftOver = new ArrayList<>();
@@ -53,7 +53,8 @@ public final class GroupCoordinator {
   /**
    * @param quiescer of what runs on the volumes, around each take
    */
-  public GroupCoordinator(Loop loop, ChangeSource source, Shared.Ids ids, Quiescer quiescer) {
+  public GroupCoordinator(
+      Loop loop, ChangeSource source, ExporterContext.Ids ids, Quiescer quiescer) {
     this.loop = loop;
     this.source = source;
     this.ids = ids;

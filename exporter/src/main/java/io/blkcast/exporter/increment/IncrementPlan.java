@@ -147,7 +147,7 @@ record IncrementPlan(
   }
 
   /** The image's place in the change tracker's own terms, as records carry it. */
-  Source source(Image image, String type, Host host) {
+  Source source(Image image, String type, HostIdentity host) {
     Position now = image.info().position();
     Optional<Source> base = parent.map(Checkpoint::getSource);
     return Source.newBuilder()

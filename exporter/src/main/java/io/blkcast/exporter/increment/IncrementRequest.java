@@ -40,7 +40,7 @@ final class IncrementRequest {
     waiters.forEach(waiter -> waiter.complete(committed));
   }
 
-  void refused(IncrementException why) {
+  void refused(RequestRefusedException why) {
     waiters.forEach(waiter -> waiter.fail(why));
   }
 }

@@ -33,12 +33,12 @@ final class IncrementRun {
     void acknowledged(long bytes, int payload);
 
     /** How the difference storage stands. */
-    void storage(StorageGuard.Decision decision);
+    void storage(BackpressurePolicy.Decision decision);
   }
 
   private final Loop loop;
   private final IncrementSettings settings;
-  private final Shared shared;
+  private final ExporterContext shared;
   private final VolumePublisher publisher;
   private final HistoryKeeper history;
   private final GroupSnapshot.Share share;
@@ -48,13 +48,13 @@ final class IncrementRun {
   private final Releaser releaser;
   private @Nullable Attempt attempt;
   private @Nullable Pipeline pipeline;
-  private @Nullable StorageWatch watch;
+  private @Nullable BackpressureController watch;
   private @Nullable Throwable cancelled;
 
   IncrementRun(
       Loop loop,
       IncrementSettings settings,
-      Shared shared,
+      ExporterContext shared,
       VolumePublisher publisher,
       HistoryKeeper history,
       GroupSnapshot.Share share,
@@ -127,7 +127,7 @@ final class IncrementRun {
       return committed;
     } catch (BrokerException e) {
       if (e.code() == BrokerException.Code.FOREIGN) {
-        history.doubt(Verdict.of(e).message());
+        history.doubt(FailureClassification.of(e).message());
       }
       throw e;
     }
@@ -172,8 +172,8 @@ final class IncrementRun {
   }
 
   private Future<Void> export(IncrementPlan plan, Attempt open, ExportOrder order) {
-    StorageWatch watching =
-        new StorageWatch(loop, image, plan.changedBytes(), this::storageDecided);
+    BackpressureController watching =
+        new BackpressureController(loop, image, plan.changedBytes(), this::storageDecided);
     watch = watching;
     Pipeline running =
         new Pipeline(
@@ -206,12 +206,12 @@ final class IncrementRun {
     return running.run();
   }
 
-  private void storageDecided(StorageGuard.Decision decision) {
+  private void storageDecided(BackpressurePolicy.Decision decision) {
     observer.storage(decision);
     if (pipeline == null) {
       return;
     }
-    if (decision.pressure() == StorageGuard.Pressure.LOST) {
+    if (decision.pressure() == BackpressurePolicy.Pressure.LOST) {
       cancel(
           new SourceException(
               SourceException.Code.NO_SPACE,

@@ -88,12 +88,12 @@ final class Requests {
         : kept || (current != null && current.resync()) || (next != null && next.resync());
   }
 
-  void refuseAll(IncrementException why) {
+  void refuseAll(RequestRefusedException why) {
     refuseCurrent(why);
     refuseNext(why);
   }
 
-  void refuseCurrent(IncrementException why) {
+  void refuseCurrent(RequestRefusedException why) {
     if (current != null) {
       kept |= current.isKept();
       current.refused(why);
@@ -101,7 +101,7 @@ final class Requests {
     }
   }
 
-  void refuseNext(IncrementException why) {
+  void refuseNext(RequestRefusedException why) {
     if (next != null) {
       kept |= next.isKept();
       next.refused(why);

@@ -47,7 +47,7 @@ final class Retry {
   }
 
   /** Tries again after a while, in place of a try that is ahead. */
-  void schedule(Verdict verdict, boolean slowly) {
+  void schedule(FailureClassification verdict, boolean slowly) {
     Duration delay = Backoff.after(failures, slowly, random);
     LOG.warn(
         "{}: {} ({}); again in {} ms", volume, verdict.message(), verdict.code(), delay.toMillis());

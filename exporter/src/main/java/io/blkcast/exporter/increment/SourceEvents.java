@@ -77,8 +77,8 @@ final class SourceEvents {
   }
 
   /** How the difference storage fills up while an increment is exported. */
-  static Told tell(StorageGuard.Decision decision) {
-    StorageGuard.Sample sample = decision.sample();
+  static Told tell(BackpressurePolicy.Decision decision) {
+    BackpressurePolicy.Sample sample = decision.sample();
     Map<String, String> attributes = new TreeMap<>();
     attributes.put("pressure", decision.pressure().name());
     attributes.put("used_bytes", Long.toString(sample.usedBytes()));
@@ -95,7 +95,9 @@ final class SourceEvents {
         decision.untilFull().map(left -> ", full in " + left.toMillis() + " ms").orElse("");
     return new Told(
         VolumeEventType.STORAGE_WATERMARK,
-        decision.pressure() == StorageGuard.Pressure.PRESSED ? Severity.INFO : Severity.WARNING,
+        decision.pressure() == BackpressurePolicy.Pressure.PRESSED
+            ? Severity.INFO
+            : Severity.WARNING,
         "the difference storage holds "
             + sample.usedBytes()
             + " of "
@@ -113,11 +115,13 @@ final class SourceEvents {
   }
 
   /** An attempt that has come to nothing. */
-  static Told tell(Verdict verdict) {
-    boolean foreign = verdict.code().equals(Verdict.FOREIGN);
+  static Told tell(FailureClassification verdict) {
+    boolean foreign = verdict.code().equals(FailureClassification.FOREIGN);
     return new Told(
         failureType(verdict.code()),
-        verdict.next() == Verdict.Next.RETRY && !foreign ? Severity.WARNING : Severity.ERROR,
+        verdict.next() == FailureClassification.Next.RETRY && !foreign
+            ? Severity.WARNING
+            : Severity.ERROR,
         "increment given up: "
             + verdict.message()
             + (foreign ? "; the next increment is a BASELINE" : ""),
@@ -130,7 +134,7 @@ final class SourceEvents {
       case "source-no-space" -> VolumeEventType.NO_SPACE;
       case "source-gone" -> VolumeEventType.REMOVED;
       case "fenced" -> VolumeEventType.FENCED;
-      case Verdict.FOREIGN -> VolumeEventType.RESYNC_NEEDED;
+      case FailureClassification.FOREIGN -> VolumeEventType.RESYNC_NEEDED;
       default -> VolumeEventType.INCREMENT_FAILED;
     };
   }

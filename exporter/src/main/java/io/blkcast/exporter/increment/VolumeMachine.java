@@ -36,9 +36,10 @@ import org.slf4j.LoggerFactory;
  * next one, whose snapshot is then later than the request.
  *
  * <p><b>Parts.</b> This decides what comes next. What it goes by is kept by parts that do not know
- * it: {@link Standing} (may anything be taken), {@link Attachment} and {@link HistoryKeeper} (what
- * an increment builds on), {@link Requests}, {@link Retry} and {@link Schedule} (when), {@link
- * Export} (the increment under way), {@link MoreRoom}, {@link IntentKeeper}.
+ * it: {@link VolumeLifecycle} (may anything be taken), {@link VolumeSession} and {@link
+ * HistoryKeeper} (what an increment builds on), {@link Requests}, {@link Retry} and {@link
+ * Schedule} (when), {@link Export} (the increment under way), {@link DifferenceStorageGrowth},
+ * {@link IntentKeeper}.
  */
 public final class VolumeMachine implements GroupCoordinator.Member {
 
@@ -46,19 +47,19 @@ public final class VolumeMachine implements GroupCoordinator.Member {
 
   private final Loop loop;
   private final IncrementSettings settings;
-  private final Shared shared;
+  private final ExporterContext shared;
   private final ChangeSource source;
   private final VolumePublisher publisher;
   private final GroupCoordinator group;
   private final VolumeMonitor monitor;
   private final EventSender events;
-  private final Standing standing;
+  private final VolumeLifecycle standing;
   private final HistoryKeeper history;
-  private final Attachment attachment;
+  private final VolumeSession attachment;
   private final IntentKeeper intents;
   private final Retry retry;
   private final Schedule schedule;
-  private final MoreRoom room;
+  private final DifferenceStorageGrowth room;
   private final Requests requests = new Requests();
   private final Promise<Void> ready = Promise.promise();
   private final Promise<Void> closed = Promise.promise();
@@ -74,7 +75,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   public VolumeMachine(
       Loop loop,
       IncrementSettings settings,
-      Shared shared,
+      ExporterContext shared,
       ChangeSource source,
       VolumePublisher publisher,
       GroupCoordinator group,
@@ -89,13 +90,14 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     String name = settings.name();
     this.monitor = new VolumeMonitor(name, loop.clock(), shared.meters());
     this.events = new EventSender(loop, name, publisher);
-    this.standing = new Standing(name, monitor);
+    this.standing = new VolumeLifecycle(name, monitor);
     this.history = new HistoryKeeper(name, loop.clock(), history);
-    this.attachment = new Attachment(loop, name, source, publisher, this.history, monitor, events);
+    this.attachment =
+        new VolumeSession(loop, name, source, publisher, this.history, monitor, events);
     this.intents = new IntentKeeper(loop, name, intents);
     this.retry = new Retry(loop, shared.random(), name, monitor, this::advance);
     this.schedule = new Schedule(loop, settings.every(), monitor, this::due);
-    this.room = new MoreRoom(loop, source, name, events);
+    this.room = new DifferenceStorageGrowth(loop, source, name, events);
     group.add(this);
   }
 
@@ -143,8 +145,8 @@ public final class VolumeMachine implements GroupCoordinator.Member {
    *
    * @param resync whether it has to be a BASELINE
    * @return completes, on the loop, when one whose snapshot is later than this call is committed,
-   *     or for a signal for a BASELINE one that is under way; fails with {@link IncrementException}
-   *     where that is not going to be
+   *     or for a signal for a BASELINE one that is under way; fails with {@link
+   *     RequestRefusedException} where that is not going to be
    */
   public Future<Committed> request(Trigger trigger, boolean resync) {
     Promise<Committed> promise = Promise.promise();
@@ -162,7 +164,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     if (resync && trigger == Trigger.CALL) {
       tryAgain();
     }
-    Optional<IncrementException> refusal = standing.refusal();
+    Optional<RequestRefusedException> refusal = standing.refusal();
     boolean looksAgain = resync && standing.status() == VolumeStatus.FENCED;
     if (refusal.isPresent() && !looksAgain) {
       if (trigger == Trigger.SIGNAL) {
@@ -180,7 +182,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   }
 
   /** Whoever sends a signal learns by an event that it is not met now, or later. */
-  private void answerSignal(boolean resync, IncrementException refusal) {
+  private void answerSignal(boolean resync, RequestRefusedException refusal) {
     VolumeStatus status = standing.status();
     if (status != VolumeStatus.PAUSED && status != VolumeStatus.FAILED) {
       return;
@@ -415,19 +417,20 @@ public final class VolumeMachine implements GroupCoordinator.Member {
                 nowReady();
               } else {
                 judge(prepared.cause());
-                notReady(Verdict.of(prepared.cause()));
+                notReady(FailureClassification.of(prepared.cause()));
               }
               advance();
             });
   }
 
   /** Tells once of each reason why the volume cannot be published. */
-  private void notReady(Verdict verdict) {
-    if (verdict.next() != Verdict.Next.CLOSED && !verdict.message().equals(notReadyFor)) {
+  private void notReady(FailureClassification verdict) {
+    if (verdict.next() != FailureClassification.Next.CLOSED
+        && !verdict.message().equals(notReadyFor)) {
       notReadyFor = verdict.message();
       events.send(
           VolumeEventType.INCREMENT_FAILED,
-          verdict.next() == Verdict.Next.RETRY ? Severity.WARNING : Severity.ERROR,
+          verdict.next() == FailureClassification.Next.RETRY ? Severity.WARNING : Severity.ERROR,
           "cannot be published: " + verdict.message(),
           Optional.empty(),
           Map.of("code", verdict.code()));
@@ -553,9 +556,9 @@ public final class VolumeMachine implements GroupCoordinator.Member {
   private void gaveUp(Throwable cause, Optional<UUID> incrementId) {
     export = null;
     judge(cause);
-    Verdict verdict = Verdict.of(cause);
+    FailureClassification verdict = FailureClassification.of(cause);
     SourceEvents.Told what = SourceEvents.tell(verdict);
-    if (verdict.next() != Verdict.Next.CLOSED && tellOnce(what.type())) {
+    if (verdict.next() != FailureClassification.Next.CLOSED && tellOnce(what.type())) {
       events.send(what, incrementId);
     }
     monitor.gaveUp();
@@ -565,7 +568,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
 
   /** Notes the failure and decides how to go on. */
   private void judge(Throwable cause) {
-    Verdict verdict = Verdict.of(cause);
+    FailureClassification verdict = FailureClassification.of(cause);
     if (verdict.code().equals("internal")) {
       LOG.error("{}: unexpected failure", settings.name(), cause);
     }
@@ -574,7 +577,7 @@ public final class VolumeMachine implements GroupCoordinator.Member {
     attachment.failed(verdict);
     switch (verdict.next()) {
       case RETRY, RETRY_SLOWLY -> {
-        boolean slowly = verdict.next() == Verdict.Next.RETRY_SLOWLY;
+        boolean slowly = verdict.next() == FailureClassification.Next.RETRY_SLOWLY;
         // A device may come back by itself; the other volumes go on meanwhile.
         if (slowly && !verdict.retrack()) {
           ready.tryFail(cause);

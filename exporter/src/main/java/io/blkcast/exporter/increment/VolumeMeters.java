@@ -79,7 +79,7 @@ final class VolumeMeters {
     payload.increment(sent);
   }
 
-  void finished(Finished attempt) {
+  void finished(AttemptResult attempt) {
     Timer.builder("blkcast.increment")
         .description("Attempts at increments, from trigger to end")
         .tag("volume", volume)

@@ -31,10 +31,10 @@ public final class VolumeMonitor {
   private final InstantSource clock;
   private final VolumeMeters meters;
   private final List<Consumer<Progress>> listeners = new CopyOnWriteArrayList<>();
-  private final Deque<Finished> finished = new ArrayDeque<>();
+  private final Deque<AttemptResult> finished = new ArrayDeque<>();
   private volatile Progress progress;
-  private volatile List<Finished> history = List.of();
-  private volatile StorageGuard.@Nullable Decision storage;
+  private volatile List<AttemptResult> history = List.of();
+  private volatile BackpressurePolicy.@Nullable Decision storage;
   private volatile boolean usable;
 
   private VolumeStatus status = VolumeStatus.STARTING;
@@ -71,7 +71,7 @@ public final class VolumeMonitor {
   }
 
   /** The last 50 attempts, the newest first. */
-  public List<Finished> history() {
+  public List<AttemptResult> history() {
     return history;
   }
 
@@ -95,7 +95,7 @@ public final class VolumeMonitor {
 
   /** Time until the difference storage is full at the present rate; empty for never. */
   public Optional<Duration> untilFull() {
-    return Optional.ofNullable(storage).flatMap(StorageGuard.Decision::untilFull);
+    return Optional.ofNullable(storage).flatMap(BackpressurePolicy.Decision::untilFull);
   }
 
   /**
@@ -156,7 +156,7 @@ public final class VolumeMonitor {
     takenAt = at;
   }
 
-  void storage(StorageGuard.Decision seen) {
+  void storage(BackpressurePolicy.Decision seen) {
     storage = seen;
   }
 
@@ -181,7 +181,7 @@ public final class VolumeMonitor {
     lastError = null;
     Instant now = clock.instant();
     record(
-        new Finished(
+        new AttemptResult(
             Optional.of(manifest.getIncrementId()),
             Optional.of(manifest.getKind()),
             trigger == null ? Trigger.CALL : trigger,
@@ -220,7 +220,7 @@ public final class VolumeMonitor {
   void gaveUp() {
     Instant now = clock.instant();
     record(
-        new Finished(
+        new AttemptResult(
             Optional.ofNullable(incrementId),
             Optional.ofNullable(kind),
             trigger == null ? Trigger.CALL : trigger,
@@ -242,7 +242,7 @@ public final class VolumeMonitor {
     refresh();
   }
 
-  private void record(Finished attempt) {
+  private void record(AttemptResult attempt) {
     meters.finished(attempt);
     finished.addFirst(attempt);
     if (finished.size() > HISTORY) {

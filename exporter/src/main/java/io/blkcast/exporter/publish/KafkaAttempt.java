@@ -96,7 +96,8 @@ final class KafkaAttempt implements Attempt {
       this.homePartition = partitionOfKey(chunkPartitions);
       this.extentsPartition = partitionOfKey(bulk.partitionsFor(topics.extents()).size());
       this.encoder = codec.chunkEncoder(topics.chunks(), volume.volume(), header.incrementId());
-      byte[] started = codec.encode(topics.chunks(), Records.started(volume.volume(), header));
+      byte[] started =
+          codec.encode(topics.chunks(), RecordFactory.started(volume.volume(), header));
       sender.send(topics.chunks(), homePartition, started, new RangeCollector(), 0);
     } catch (RuntimeException e) {
       throw KafkaErrors.translate("start of " + name(), e, remedyOfDenial);
@@ -167,7 +168,7 @@ final class KafkaAttempt implements Attempt {
     acks.await(ACK_LIMIT);
     tally.check(header);
     IncrementCommitted manifest =
-        Records.committed(
+        RecordFactory.committed(
             volume.volume(),
             header,
             tally,
@@ -175,7 +176,7 @@ final class KafkaAttempt implements Attempt {
             chunkRanges.ranges(),
             digest.finish(),
             clock.instant());
-    Checkpoint checkpoint = Records.checkpoint(manifest);
+    Checkpoint checkpoint = RecordFactory.checkpoint(manifest);
     List<ProducerRecord<byte[], byte[]>> records;
     Link link;
     try {
@@ -227,7 +228,7 @@ final class KafkaAttempt implements Attempt {
     }
     try {
       IncrementAborted aborted =
-          Records.aborted(volume.volume(), header, reason, message, clock.instant());
+          RecordFactory.aborted(volume.volume(), header, reason, message, clock.instant());
       sendAborted(
           new ProducerRecord<>(
               topics.chunks(), homePartition, key, codec.encode(topics.chunks(), aborted)));

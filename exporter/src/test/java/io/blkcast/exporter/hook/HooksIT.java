@@ -143,7 +143,7 @@ class HooksIT {
   void where_the_guard_is_killed_the_exporter_thaws_by_itself() throws Exception {
     HookSettings settings = settings("", thaw(), LONG, LONG);
     Files.createDirectories(state);
-    Pending.of(settings).write(settings.pendingFile());
+    PendingThaw.of(settings).write(settings.pendingFile());
     Files.createFile(frozen);
     ThawGuard guard = ThawGuard.start(settings, "a");
     guard.handle().descendants().forEach(ProcessHandle::destroyForcibly);
@@ -160,12 +160,12 @@ class HooksIT {
     HookSettings settings = settings("", thaw(), LONG, LONG);
     Files.createDirectories(state);
     Files.createFile(frozen);
-    Pending.of(settings).write(settings.pendingFile());
+    PendingThaw.of(settings).write(settings.pendingFile());
     Hooks.recover(state);
     assertThat(frozen).doesNotExist();
     assertThat(settings.pendingFile()).doesNotExist();
 
-    new Pending(UUID.randomUUID().toString(), LONG, thaw()).write(settings.pendingFile());
+    new PendingThaw(UUID.randomUUID().toString(), LONG, thaw()).write(settings.pendingFile());
     Hooks.recover(state);
     assertThat(log()).as("not after another boot").containsExactly("after");
     assertThat(settings.pendingFile()).doesNotExist();
@@ -178,7 +178,7 @@ class HooksIT {
     Files.createFile(frozen);
     Path damaged = Files.writeString(state.resolve("a.pending"), "boot\nsoon\ntrue\n");
     Path cutOff = Files.writeString(state.resolve("b.pending"), "boot\n");
-    Pending.of(settings).write(settings.pendingFile());
+    PendingThaw.of(settings).write(settings.pendingFile());
     Hooks.recover(state);
     assertThat(frozen).doesNotExist();
     assertThat(damaged).exists();

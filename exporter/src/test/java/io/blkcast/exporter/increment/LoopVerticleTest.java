@@ -80,14 +80,14 @@ class LoopVerticleTest {
   @Test
   void a_volume_under_pressure_whose_reads_hang_leaves_the_others_some() throws Exception {
     Loop loop = loop();
-    hang(loop, StorageGuard.Pressure.CRITICAL.haste());
+    hang(loop, BackpressurePolicy.Pressure.CRITICAL.haste());
     within(loop.perform(Pool.READ, () -> {}));
   }
 
   @Test
   void work_that_a_closed_pool_never_came_to_fails() throws Exception {
     Loop loop = loop();
-    hang(loop, StorageGuard.Pressure.CRITICAL.haste() + 1);
+    hang(loop, BackpressurePolicy.Pressure.CRITICAL.haste() + 1);
     Future<Void> waiting = loop.perform(Pool.READ, () -> {});
     pools.close();
     assertThatThrownBy(() -> within(waiting))

@@ -7,8 +7,8 @@ import io.blkcast.exporter.source.ChangeMap;
 import io.blkcast.exporter.source.Snapshot;
 import io.blkcast.exporter.source.Snapshot.Image;
 import io.blkcast.exporter.source.TrackingInfo.Position;
+import io.blkcast.exporter.source.blksnap.BlksnapDifferenceStorage;
 import io.blkcast.exporter.source.blksnap.BlksnapSource;
-import io.blkcast.exporter.source.blksnap.DifferenceStorage;
 import io.blkcast.schema.BlockMetadata;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vertx.core.Context;
@@ -70,7 +70,7 @@ public final class ModuleBench {
                 new BlksnapSource.Volume(
                     device,
                     0,
-                    new DifferenceStorage(
+                    new BlksnapDifferenceStorage(
                         Optional.of("/dev/shm"),
                         OptionalLong.of(512L << 20),
                         OptionalLong.empty()))),

@@ -20,7 +20,7 @@ final class SimulatedExporter {
   static final long IN_FLIGHT = 3 * CHUNK;
 
   final List<VolumeMachine> machines = new ArrayList<>();
-  final Shared shared;
+  final ExporterContext shared;
 
   SimulatedExporter(
       Simulation simulation,
@@ -61,17 +61,17 @@ final class SimulatedExporter {
         with(buffers, shared(simulation)));
   }
 
-  private static Shared shared(Simulation simulation) {
-    return Shared.of(
+  private static ExporterContext shared(Simulation simulation) {
+    return ExporterContext.of(
         IN_FLIGHT,
         new SimpleMeterRegistry(),
-        new Host("host", "boot"),
+        new HostIdentity("host", "boot"),
         simulation.clock(),
         simulation.random);
   }
 
-  private static Shared with(BufferPool buffers, Shared rest) {
-    return new Shared(
+  private static ExporterContext with(BufferPool buffers, ExporterContext rest) {
+    return new ExporterContext(
         rest.budget(), buffers, rest.meters(), rest.host(), rest.random(), rest.ids());
   }
 
@@ -82,7 +82,7 @@ final class SimulatedExporter {
       List<String> volumes,
       Optional<Duration> every,
       Map<String, Intent> intents,
-      Shared shared) {
+      ExporterContext shared) {
     this.shared = shared;
     GroupCoordinator group =
         new GroupCoordinator(simulation.loop(), source, shared.ids(), Quiescer.NONE);

@@ -42,7 +42,7 @@ class StoragePressureTest {
 
     assertThat(asked.succeeded()).isTrue();
     assertThat(kafka.replica("a")).isEqualTo(source.content("a"));
-    List<Finished> attempts = exporter.machine("a").monitor().history();
+    List<AttemptResult> attempts = exporter.machine("a").monitor().history();
     assertThat(attempts).hasSizeGreaterThan(1);
     assertThat(attempts.get(attempts.size() - 1).failure().orElseThrow().code())
         .isEqualTo("source-no-space");

@@ -163,8 +163,8 @@ class VolumeMachineTest {
     simulation.runUntil(refused::isComplete);
     assertThat(refused.cause())
         .isInstanceOfSatisfying(
-            IncrementException.class,
-            e -> assertThat(e.code()).isEqualTo(IncrementException.Code.PAUSED));
+            RequestRefusedException.class,
+            e -> assertThat(e.code()).isEqualTo(RequestRefusedException.Code.PAUSED));
     exporter.machine("a").resume();
     simulation.runUntil(() -> kafka.committed("a").size() == 4);
   }
@@ -227,7 +227,7 @@ class VolumeMachineTest {
     simulation.runUntil(second.machine("a").ready()::isComplete);
     Future<Committed> late = first.increment("a");
     simulation.runUntil(late::isComplete);
-    assertThat(late.cause()).isInstanceOf(IncrementException.class);
+    assertThat(late.cause()).isInstanceOf(RequestRefusedException.class);
     assertThat(first.machine("a").monitor().progress().status()).isEqualTo(VolumeStatus.FENCED);
     assertThat(kafka.committed("a")).hasSize(1);
     done(second.increment("a"));

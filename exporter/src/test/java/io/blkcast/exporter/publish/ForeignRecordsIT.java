@@ -128,7 +128,7 @@ class ForeignRecordsIT {
         VolumePublisher publisher = exporter.volume("a")) {
       PublishFixture.open(publisher);
       Committed first = commit(publisher, Optional.empty());
-      put(kafka.names.checkpoints(), Records.checkpoint(forged(first)));
+      put(kafka.names.checkpoints(), RecordFactory.checkpoint(forged(first)));
 
       assertThatThrownBy(() -> commit(publisher, Optional.of(first.checkpoint())))
           .isInstanceOfSatisfying(

@@ -49,13 +49,13 @@ public final class BlksnapProbe {
   /** Where a snapshot of the devices would keep what is overwritten. */
   public Storage storage(Optional<Path> path, OptionalLong limitBytes, List<Path> devices)
       throws SourceException {
-    DifferenceStorage.Place place =
-        new DifferenceStorage(path.map(Path::toString), limitBytes, OptionalLong.empty())
+    BlksnapDifferenceStorage.Place place =
+        new BlksnapDifferenceStorage(path.map(Path::toString), limitBytes, OptionalLong.empty())
             .choose(devices.stream().map(d -> StorageHost.sysName(d.toString())).toList(), host);
     return new Storage(
         place.path(),
         place.limitBytes(),
-        DifferenceStorage.space(place.path(), host),
+        BlksnapDifferenceStorage.space(place.path(), host),
         place.reason());
   }
 

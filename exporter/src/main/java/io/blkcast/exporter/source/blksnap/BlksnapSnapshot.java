@@ -16,7 +16,7 @@ final class BlksnapSnapshot implements Snapshot {
   private final UUID id;
   private final Instant takenAt = Instant.now();
   private final List<BlksnapImage> images = new ArrayList<>();
-  private final EventPump pump;
+  private final BlksnapEventPump pump;
   private boolean closed;
 
   BlksnapSnapshot(
@@ -39,7 +39,7 @@ final class BlksnapSnapshot implements Snapshot {
       images.forEach(BlksnapImage::close);
       throw e;
     }
-    pump = EventPump.ofSnapshot(source, id, List.copyOf(members.keySet()));
+    pump = BlksnapEventPump.ofSnapshot(source, id, List.copyOf(members.keySet()));
   }
 
   @Override

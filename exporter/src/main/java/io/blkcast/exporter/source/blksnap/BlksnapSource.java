@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
  * asked once, at the start. Needs CAP_SYS_ADMIN.
  *
  * <p>Threads: calls come from any; each is an ioctl or two. A snapshot's events, and those of the
- * devices, are pumped by a thread each ({@link EventPump}).
+ * devices, are pumped by a thread each ({@link BlksnapEventPump}).
  */
 public final class BlksnapSource implements ChangeSource {
 
@@ -49,7 +49,7 @@ public final class BlksnapSource implements ChangeSource {
   private final ControlDevice control;
   private final ControlDevice.Version version;
   private final long features;
-  private final OwnSnapshots own;
+  private final SnapshotJournal own;
   private final Path state;
 
   /** What the devices were when last looked at, by volume. */
@@ -59,7 +59,7 @@ public final class BlksnapSource implements ChangeSource {
   private final Map<String, Integer> doublings = new ConcurrentHashMap<>();
 
   private final Set<BlksnapSnapshot> snapshots = ConcurrentHashMap.newKeySet();
-  private final List<EventPump> pumps = new ArrayList<>();
+  private final List<BlksnapEventPump> pumps = new ArrayList<>();
   private volatile Consumer<SourceEvent> listener = e -> {};
 
   /**
@@ -81,7 +81,7 @@ public final class BlksnapSource implements ChangeSource {
   BlksnapSource(Map<String, Volume> volumes, Path state, boolean plain) throws SourceException {
     this.volumes = Map.copyOf(volumes);
     this.state = state;
-    own = OwnSnapshots.open(state);
+    own = SnapshotJournal.open(state);
     try {
       control = new ControlDevice();
     } catch (ErrnoException e) {
@@ -98,7 +98,7 @@ public final class BlksnapSource implements ChangeSource {
       log.info("{}", description());
       destroyLeftOver();
       if (has(Abi.FEATURE_DEVICE_EVENTS)) {
-        pumps.add(EventPump.ofDevices(this));
+        pumps.add(BlksnapEventPump.ofDevices(this));
       }
     } catch (ErrnoException e) {
       control.close();
@@ -129,7 +129,7 @@ public final class BlksnapSource implements ChangeSource {
    * @param changedBytes changed bytes since the last take at which an event is wanted, 0 for none
    * @param storage where overwritten data is kept; of a group that of the first volume counts
    */
-  public record Volume(String device, long changedBytes, DifferenceStorage storage) {}
+  public record Volume(String device, long changedBytes, BlksnapDifferenceStorage storage) {}
 
   @Override
   public String type() {
@@ -165,16 +165,16 @@ public final class BlksnapSource implements ChangeSource {
 
   @Override
   public OptionalLong moreRoom(String volume) throws SourceException {
-    DifferenceStorage.Place before = place(List.of(volume));
+    BlksnapDifferenceStorage.Place before = place(List.of(volume));
     doublings.merge(volume, 1, Integer::sum);
-    DifferenceStorage.Place after = place(List.of(volume));
+    BlksnapDifferenceStorage.Place after = place(List.of(volume));
     return after.limitBytes() > before.limitBytes()
         ? OptionalLong.of(after.limitBytes())
         : OptionalLong.empty();
   }
 
   /** Where the next snapshot of the volumes keeps what is overwritten. */
-  private DifferenceStorage.Place place(List<String> members) throws SourceException {
+  private BlksnapDifferenceStorage.Place place(List<String> members) throws SourceException {
     List<String> names = new ArrayList<>();
     for (String volume : members) {
       names.add(StorageHost.sysName(device(volume).path()));
@@ -311,7 +311,7 @@ public final class BlksnapSource implements ChangeSource {
       identify(volume, device);
       members.put(volume, device);
     }
-    DifferenceStorage.Place place = place(volumes);
+    BlksnapDifferenceStorage.Place place = place(volumes);
     log.info(
         "difference storage of {}: {}, up to {} MiB: {}",
         volumes,
@@ -373,7 +373,7 @@ public final class BlksnapSource implements ChangeSource {
         log.warn("snapshot {} was left behind: {}", snapshot.id(), e.getMessage());
       }
     }
-    pumps.forEach(EventPump::close);
+    pumps.forEach(BlksnapEventPump::close);
     control.close();
     own.close();
   }

@@ -29,7 +29,7 @@ final class Continuity {
    * @param ourClock {@link ImageProbe#stampsByOurClock}
    */
   static Optional<String> atOpen(
-      TrackingState saved, ImageMark found, UUID session, long nowMillis, boolean ourClock) {
+      ChangeMapHeader saved, ImageMark found, UUID session, long nowMillis, boolean ourClock) {
     boolean sameBoot = saved.session().equals(session);
     ImageMark last = saved.image();
     if (!saved.clean() && !sameBoot) {

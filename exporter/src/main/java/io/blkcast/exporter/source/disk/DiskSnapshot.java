@@ -39,7 +39,7 @@ final class DiskSnapshot implements Snapshot {
       List<TrackedDisk> disks, Clock clock, Duration holdLimit, Consumer<DiskSnapshot> whenClosed)
       throws SourceException {
     List<TrackedDisk> claimed = new ArrayList<>();
-    List<DifferenceStorage> storages = new ArrayList<>();
+    List<DiskDifferenceStorage> storages = new ArrayList<>();
     List<Part> parts = new ArrayList<>();
     try {
       for (TrackedDisk disk : disks) {
@@ -59,7 +59,7 @@ final class DiskSnapshot implements Snapshot {
 
   private static Instant switchMaps(
       List<TrackedDisk> disks,
-      List<DifferenceStorage> storages,
+      List<DiskDifferenceStorage> storages,
       List<Part> parts,
       Clock clock,
       Duration holdLimit)
@@ -87,7 +87,7 @@ final class DiskSnapshot implements Snapshot {
 
   private static void undo(
       List<TrackedDisk> claimed,
-      List<DifferenceStorage> storages,
+      List<DiskDifferenceStorage> storages,
       List<Part> parts,
       Exception cause) {
     for (int i = parts.size(); i < storages.size(); i++) {

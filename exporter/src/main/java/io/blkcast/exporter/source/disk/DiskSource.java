@@ -32,7 +32,7 @@ public final class DiskSource implements ChangeSource {
   private final Map<String, TrackedDisk> disks = new ConcurrentSkipListMap<>();
   private final Late late;
   private final Set<DiskSnapshot> snapshots = ConcurrentHashMap.newKeySet();
-  private final EventPump events = new EventPump();
+  private final DiskEventPump events = new DiskEventPump();
   private volatile boolean closed;
 
   /** Opens disks that are not open yet. */

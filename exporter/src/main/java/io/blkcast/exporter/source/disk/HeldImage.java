@@ -27,13 +27,13 @@ final class HeldImage implements Snapshot.Image {
   private final String volume;
   private final ChangeMap changeMap;
   private final SparseFile source;
-  private final DifferenceStorage storage;
+  private final DiskDifferenceStorage storage;
   private final long watermarkBytes;
   private final Clock clock;
   private final Consumer<SourceEvent> events;
   private final long capacity;
   private final int unit;
-  private final OldData old;
+  private final CopyOnWriteStore old;
   private final RangeSet released = new RangeSet(MAX_RELEASED_RANGES);
   private final AtomicBoolean watermarkTold = new AtomicBoolean();
 
@@ -47,7 +47,7 @@ final class HeldImage implements Snapshot.Image {
       DiskOptions options,
       ChangeMap changeMap,
       SparseFile source,
-      DifferenceStorage storage,
+      DiskDifferenceStorage storage,
       Clock clock,
       Consumer<SourceEvent> events) {
     this.volume = options.volume();
@@ -59,7 +59,7 @@ final class HeldImage implements Snapshot.Image {
     this.events = events;
     this.capacity = changeMap.info().capacityBytes();
     this.unit = options.copyUnit();
-    this.old = new OldData(source, storage, capacity, unit, released::coveredUntil);
+    this.old = new CopyOnWriteStore(source, storage, capacity, unit, released::coveredUntil);
   }
 
   @Override
@@ -84,7 +84,7 @@ final class HeldImage implements Snapshot.Image {
     }
     try {
       old.keep(offset, length);
-    } catch (OldData.NoSpaceException e) {
+    } catch (CopyOnWriteStore.NoSpaceException e) {
       events.accept(new SourceEvent.NoSpace(volume, clock.instant(), e.requestedBytes()));
       corrupt("its difference storage of " + storage.limitBytes() + " bytes is full");
     } catch (Throwable e) {
@@ -126,7 +126,8 @@ final class HeldImage implements Snapshot.Image {
       long next = source.nextData(from, capacity);
       long kept = old.firstStored(from, next);
       if (kept < next) {
-        long end = Math.min((kept / OldData.REGION + 1) * OldData.REGION, capacity);
+        long end =
+            Math.min((kept / CopyOnWriteStore.REGION + 1) * CopyOnWriteStore.REGION, capacity);
         return Optional.of(new Extent(kept, end - kept));
       }
       if (next == capacity) {

@@ -54,15 +54,15 @@ final class ImageWatch {
   }
 
   /** What the image proves of a history that was saved. */
-  Tracking.Proof proof(UUID session) {
-    return new Tracking.Proof() {
+  PersistentChangeMap.Proof proof(UUID session) {
+    return new PersistentChangeMap.Proof() {
       @Override
       public ImageMark image() {
         return last;
       }
 
       @Override
-      public Optional<String> doubt(TrackingState saved) {
+      public Optional<String> doubt(ChangeMapHeader saved) {
         return Continuity.atOpen(saved, last, session, clock.millis(), ourClock);
       }
     };

@@ -76,7 +76,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   private final LongAdder zeroedBytes = new LongAdder();
   private final Deque<SourceEvent> pendingEvents = new ArrayDeque<>();
   private volatile long capacity;
-  private volatile @Nullable Tracking tracking;
+  private volatile @Nullable PersistentChangeMap tracking;
   private volatile @Nullable HeldImage held;
   private @Nullable Consumer<SourceEvent> listener;
   private boolean closed;
@@ -154,10 +154,10 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     }
     boolean resized = found != 0 && found < capacity;
     // Before the image is touched.
-    Optional<Tracking.Resumption> resumed =
+    Optional<PersistentChangeMap.Resumption> resumed =
         Files.exists(options.state())
             ? Optional.of(
-                Tracking.resume(
+                PersistentChangeMap.resume(
                     options.state(),
                     capacity,
                     options.minBlockSize(),
@@ -178,16 +178,17 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     }
   }
 
-  private void takeUp(Tracking.Resumption resumed, ImageMark now, boolean resized)
+  private void takeUp(PersistentChangeMap.Resumption resumed, ImageMark now, boolean resized)
       throws IOException {
-    if (resumed instanceof Tracking.Resumed held) {
+    if (resumed instanceof PersistentChangeMap.Resumed held) {
       tracking = held.tracking();
       held.tracking().settle(now);
       return;
     }
     // It was tracked before: writes from now on must not be missed, though history is lost.
-    tracking = Tracking.begin(options.state(), capacity, options.minBlockSize(), session, now);
-    if (resumed instanceof Tracking.Doubted doubted && !(resized && doubted.resized())) {
+    tracking =
+        PersistentChangeMap.begin(options.state(), capacity, options.minBlockSize(), session, now);
+    if (resumed instanceof PersistentChangeMap.Doubted doubted && !(resized && doubted.resized())) {
       tellOfDoubt(doubted.reason());
     }
   }
@@ -279,7 +280,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
 
   /** What this disk has done. */
   public DiskFigures figures() {
-    Tracking map = tracking;
+    PersistentChangeMap map = tracking;
     HeldImage snapshot = held;
     return new DiskFigures(
         readBytes.sum(),
@@ -314,13 +315,14 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
       image.resize(newCapacity);
       capacity = newCapacity;
       ImageMark now = watch.accept();
-      Tracking map = tracking;
+      PersistentChangeMap map = tracking;
       if (map != null) {
         // Should no new map be had, the volume is not tracked: the old one is too small.
         tracking = null;
         map.discard(options.state());
         tracking =
-            Tracking.begin(options.state(), newCapacity, options.minBlockSize(), session, now);
+            PersistentChangeMap.begin(
+                options.state(), newCapacity, options.minBlockSize(), session, now);
       }
     } finally {
       gate.open();
@@ -346,7 +348,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
       try (image) {
         image.force();
         examine();
-        Tracking map = tracking;
+        PersistentChangeMap map = tracking;
         tracking = null;
         if (map != null) {
           map.close(watch.image());
@@ -364,7 +366,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     holdWrites(holdDeadline());
     try {
       tracking =
-          Tracking.begin(
+          PersistentChangeMap.begin(
               options.state(), capacity, options.minBlockSize(), session, watch.accept());
     } catch (IOException e) {
       throw new SourceException(Code.IO, "cannot track " + volume() + ": " + e.getMessage(), e);
@@ -378,7 +380,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     try {
       holdWrites(holdDeadline());
       try {
-        Tracking map = tracked();
+        PersistentChangeMap map = tracked();
         tracking = null;
         map.discard(options.state());
       } catch (IOException e) {
@@ -395,8 +397,8 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     return tracked().info();
   }
 
-  Tracking tracked() throws SourceException {
-    Tracking map = tracking;
+  PersistentChangeMap tracked() throws SourceException {
+    PersistentChangeMap map = tracking;
     if (map == null) {
       throw new SourceException(Code.NOT_TRACKED, volume() + " is not tracked");
     }
@@ -428,13 +430,14 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
    *
    * @throws SourceException {@code GONE} where the image has vanished, {@code NO_SPACE}
    */
-  DifferenceStorage prepareTake() throws SourceException {
+  DiskDifferenceStorage prepareTake() throws SourceException {
     if (!Files.exists(options.image())) {
       tell(new SourceEvent.Removed(volume(), clock.instant()));
       throw new SourceException(Code.GONE, options.image() + " has vanished");
     }
     try {
-      return DifferenceStorage.create(options.storage(), storageLimit.get(), options.copyUnit());
+      return DiskDifferenceStorage.create(
+          options.storage(), storageLimit.get(), options.copyUnit());
     } catch (IOException e) {
       throw new SourceException(
           Code.NO_SPACE, "cannot make the difference storage of " + volume() + ": " + e, e);
@@ -466,7 +469,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   }
 
   /** The take itself; writes are held. */
-  HeldImage take(DifferenceStorage storage) throws SourceException {
+  HeldImage take(DiskDifferenceStorage storage) throws SourceException {
     Optional<SourceException> refusal;
     try {
       refusal = examine();
@@ -477,7 +480,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     if (refusal.isPresent()) {
       throw refusal.get();
     }
-    Tracking map = tracked();
+    PersistentChangeMap map = tracked();
     ChangeMap changes;
     try {
       changes = map.take(ByteBuffer.allocateDirect(map.mapBytes()));
@@ -499,7 +502,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
    */
   private Optional<SourceException> examine() throws IOException {
     ImageWatch.Look look = watch.look(capacity);
-    Tracking map = tracking;
+    PersistentChangeMap map = tracking;
     if (map == null) {
       return look.refusal();
     }
@@ -573,7 +576,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
 
   /** Never fails. */
   private void beforeChange(long offset, long length) {
-    Tracking map = tracking;
+    PersistentChangeMap map = tracking;
     if (map != null) {
       promise(map);
       mark(map, offset, length);
@@ -584,7 +587,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     }
   }
 
-  private void mark(Tracking map, long offset, long length) {
+  private void mark(PersistentChangeMap map, long offset, long length) {
     long changed;
     try {
       changed = map.mark(offset, length);
@@ -605,7 +608,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
    * until it is tracked anew from a BASELINE on. Called by writers inside the gate, or with it
    * closed.
    */
-  private void loseHistory(Tracking map, Throwable cause) {
+  private void loseHistory(PersistentChangeMap map, Throwable cause) {
     synchronized (map) {
       if (tracking != map) {
         return;
@@ -661,7 +664,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
   private void allocate(long offset, long length) throws IOException {
     int ticket = gate.enter();
     try {
-      Tracking map = tracking;
+      PersistentChangeMap map = tracking;
       if (map != null) {
         promise(map);
       }
@@ -672,7 +675,7 @@ public final class TrackedDisk implements BlockStore, AutoCloseable {
     }
   }
 
-  private void promise(Tracking map) {
+  private void promise(PersistentChangeMap map) {
     try {
       map.promiseWrites(clock.millis());
     } catch (Throwable e) {

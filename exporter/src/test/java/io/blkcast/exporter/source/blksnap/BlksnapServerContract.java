@@ -69,7 +69,7 @@ class BlksnapServerContract {
                 new BlksnapSource.Volume(
                     device,
                     0,
-                    new DifferenceStorage(
+                    new BlksnapDifferenceStorage(
                         Optional.of(directory.toString()),
                         OptionalLong.of(8 << 20),
                         OptionalLong.of(32 << 20)))),
@@ -105,7 +105,7 @@ class BlksnapServerContract {
       foreign = control.create(directory.toString(), 8 << 20);
       assertThat(control.collect()).contains(killed, foreign);
     }
-    try (OwnSnapshots own = OwnSnapshots.open(directory.resolve("state"))) {
+    try (SnapshotJournal own = SnapshotJournal.open(directory.resolve("state"))) {
       own.add(killed);
       own.add(UUID.randomUUID());
     }
@@ -251,7 +251,7 @@ class BlksnapServerContract {
                   new BlksnapSource.Volume(
                       loop,
                       0,
-                      new DifferenceStorage(
+                      new BlksnapDifferenceStorage(
                           Optional.of(storage), OptionalLong.of(1 << 20), OptionalLong.empty()))),
               directory.resolve("state"));
       SourceException refused =

@@ -75,7 +75,7 @@ class BlksnapSourceContract extends ChangeSourceContract {
                   new BlksnapSource.Volume(
                       device,
                       0,
-                      new DifferenceStorage(
+                      new BlksnapDifferenceStorage(
                           Optional.of(directory.toString()),
                           OptionalLong.of(storageLimit),
                           OptionalLong.empty()))));

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 class DifferenceStorageTest {
 
   private static final long GIB = 1L << 30;
-  private static final DifferenceStorage UNCONFIGURED =
-      new DifferenceStorage(Optional.empty(), OptionalLong.empty(), OptionalLong.empty());
+  private static final BlksnapDifferenceStorage UNCONFIGURED =
+      new BlksnapDifferenceStorage(Optional.empty(), OptionalLong.empty(), OptionalLong.empty());
 
   @TempDir Path root;
 
@@ -93,7 +93,7 @@ class DifferenceStorageTest {
   @Test
   void a_filesystem_on_another_disk_comes_first_with_half_of_its_free_space() throws Exception {
     filesystem("/var/lib/blkcast", 16, 10 * GIB);
-    DifferenceStorage.Place place = UNCONFIGURED.choose(List.of("vda"), host);
+    BlksnapDifferenceStorage.Place place = UNCONFIGURED.choose(List.of("vda"), host);
     assertThat(place.path()).isEqualTo("/var/lib/blkcast");
     assertThat(place.limitBytes()).isEqualTo(5 * GIB);
     assertThat(place.reason()).contains("vdb", "not part of the snapshot");
@@ -115,7 +115,7 @@ class DifferenceStorageTest {
   void memory_within_its_share_is_the_last_resort_and_says_why() throws Exception {
     filesystem("/var/lib/blkcast", 1, 10 * GIB);
     filesystem("/var/tmp", 16, 100 << 20);
-    DifferenceStorage.Place place = UNCONFIGURED.choose(List.of("vda"), host);
+    BlksnapDifferenceStorage.Place place = UNCONFIGURED.choose(List.of("vda"), host);
     assertThat(place.path()).isEqualTo("/dev/shm");
     assertThat(place.limitBytes()).as("a quarter of what is available").isEqualTo(2 * GIB);
     assertThat(place.reason())
@@ -140,19 +140,20 @@ class DifferenceStorageTest {
   @Test
   void what_is_configured_is_taken_as_it_is_and_grows_no_further_than_it_may() throws Exception {
     usable.put("/spare", 100 * GIB);
-    DifferenceStorage limited =
-        new DifferenceStorage(
+    BlksnapDifferenceStorage limited =
+        new BlksnapDifferenceStorage(
             Optional.of("/spare"), OptionalLong.of(GIB), OptionalLong.of(5 * GIB));
-    DifferenceStorage.Place place = limited.choose(List.of("vda"), host);
+    BlksnapDifferenceStorage.Place place = limited.choose(List.of("vda"), host);
     assertThat(place.limitBytes()).isEqualTo(GIB);
     assertThat(Stream.of(0, 1, 2, 3, 9).map(times -> place.doubled(times).limitBytes()))
         .containsExactly(GIB, 2 * GIB, 4 * GIB, 5 * GIB, 5 * GIB);
-    DifferenceStorage fixed =
-        new DifferenceStorage(Optional.of("/spare"), OptionalLong.of(GIB), OptionalLong.empty());
+    BlksnapDifferenceStorage fixed =
+        new BlksnapDifferenceStorage(
+            Optional.of("/spare"), OptionalLong.of(GIB), OptionalLong.empty());
     assertThat(fixed.choose(List.of("vda"), host).doubled(3).limitBytes()).isEqualTo(GIB);
     assertThatThrownBy(
             () ->
-                new DifferenceStorage(
+                new BlksnapDifferenceStorage(
                         Optional.of("/nowhere"), OptionalLong.empty(), OptionalLong.empty())
                     .choose(List.of("vda"), host))
         .hasMessageContaining("/nowhere cannot be used");

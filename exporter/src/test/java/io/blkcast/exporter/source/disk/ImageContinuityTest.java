@@ -295,7 +295,7 @@ class ImageContinuityTest {
     Path saved = Files.copy(options.state(), directory.resolve("written"));
     kill(disk);
     Files.move(saved, options.state(), StandardCopyOption.REPLACE_EXISTING);
-    probe.stamp(Duration.ofMillis(Tracking.PROMISE_MILLIS + 1000));
+    probe.stamp(Duration.ofMillis(PersistentChangeMap.PROMISE_MILLIS + 1000));
     clock.by = Duration.ofMinutes(1);
     assertDoubted(open(), "something else changed the image");
   }

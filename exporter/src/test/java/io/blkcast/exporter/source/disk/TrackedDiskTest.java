@@ -274,8 +274,9 @@ class TrackedDiskTest {
     try (DiskSource source = new DiskSource(List.of(disk))) {
       source.track("disk");
       disk.write(0, data(MIB, 1));
-      DifferenceStorage full =
-          new DifferenceStorage(options.storage(), SparseFile.open(options.storage()), 4096, 1000) {
+      DiskDifferenceStorage full =
+          new DiskDifferenceStorage(
+              options.storage(), SparseFile.open(options.storage()), 4096, 1000) {
             @Override
             synchronized int allocate(int wanted, int[] run) {
               throw new OutOfMemoryError("of this test");
@@ -410,10 +411,10 @@ class TrackedDiskTest {
 
   @Test
   void theTrackingBlockGrowsSoThatTheMapDoesNot() {
-    assertThat(Tracking.blockSize(1L << 30, 64 << 10)).isEqualTo(64 << 10);
-    assertThat(Tracking.blockSize(128L << 30, 64 << 10)).isEqualTo(64 << 10);
-    assertThat(Tracking.blockSize((128L << 30) + 512, 64 << 10)).isEqualTo(128 << 10);
-    assertThat(Tracking.blockSize(4L << 40, 64 << 10)).isEqualTo(2 << 20);
+    assertThat(PersistentChangeMap.blockSize(1L << 30, 64 << 10)).isEqualTo(64 << 10);
+    assertThat(PersistentChangeMap.blockSize(128L << 30, 64 << 10)).isEqualTo(64 << 10);
+    assertThat(PersistentChangeMap.blockSize((128L << 30) + 512, 64 << 10)).isEqualTo(128 << 10);
+    assertThat(PersistentChangeMap.blockSize(4L << 40, 64 << 10)).isEqualTo(2 << 20);
   }
 
   private static ByteBuffer data(int size, int value) {

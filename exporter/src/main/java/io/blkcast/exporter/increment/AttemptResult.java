@@ -18,7 +18,7 @@ import java.util.UUID;
  * @param payloadBytes sent for it
  * @param failure why it was given up; empty where it was committed
  */
-public record Finished(
+public record AttemptResult(
     Optional<UUID> incrementId,
     Optional<IncrementKind> kind,
     Trigger trigger,

@@ -21,7 +21,7 @@ import java.util.Set;
  * @param mostBytes what the limit may be raised to after a storage that ran full; empty for the
  *     limit, or for the free space where no limit is configured
  */
-public record DifferenceStorage(
+public record BlksnapDifferenceStorage(
     Optional<String> path, OptionalLong limitBytes, OptionalLong mostBytes) {
 
   /** Directories tried in turn where none is configured; the module makes an unnamed file there. */

@@ -10,7 +10,7 @@ import java.util.BitSet;
  * A bounded file of equal slots for overwritten data. Slots that are freed are used again, the
  * lowest first, so that the file stays as short as what it holds allows.
  */
-class DifferenceStorage implements AutoCloseable {
+class DiskDifferenceStorage implements AutoCloseable {
 
   private final Path path;
   private final SparseFile file;
@@ -20,7 +20,7 @@ class DifferenceStorage implements AutoCloseable {
   private int firstFree;
   private volatile int used;
 
-  DifferenceStorage(Path path, SparseFile file, int slotBytes, int slots) {
+  DiskDifferenceStorage(Path path, SparseFile file, int slotBytes, int slots) {
     this.path = path;
     this.file = file;
     this.slotBytes = slotBytes;
@@ -28,9 +28,10 @@ class DifferenceStorage implements AutoCloseable {
   }
 
   /** Makes the file; what a killed process left there is dropped. */
-  static DifferenceStorage create(Path path, long limitBytes, int slotBytes) throws IOException {
+  static DiskDifferenceStorage create(Path path, long limitBytes, int slotBytes)
+      throws IOException {
     int slots = (int) Math.min(Integer.MAX_VALUE, limitBytes / slotBytes);
-    return new DifferenceStorage(path, SparseFile.replace(path), slotBytes, slots);
+    return new DiskDifferenceStorage(path, SparseFile.replace(path), slotBytes, slots);
   }
 
   /**

@@ -14,7 +14,7 @@ import java.util.function.ToLongFunction;
  *
  * <p>Knows nothing of clocks, threads and sources: samples in, decisions out. For one increment.
  */
-final class StorageGuard {
+final class BackpressurePolicy {
 
   /** Rates are means over this: long enough for bursts, short enough to see a flood coming. */
   private static final Duration WINDOW = Duration.ofSeconds(3);

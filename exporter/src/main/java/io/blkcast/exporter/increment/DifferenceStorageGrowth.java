@@ -13,9 +13,9 @@ import org.slf4j.LoggerFactory;
  * Asks the source for more room where a snapshot's difference storage was too small, once for each
  * snapshot, and tells what came of it. Belongs to the loop.
  */
-final class MoreRoom {
+final class DifferenceStorageGrowth {
 
-  private static final Logger LOG = LoggerFactory.getLogger(MoreRoom.class);
+  private static final Logger LOG = LoggerFactory.getLogger(DifferenceStorageGrowth.class);
 
   private final Loop loop;
   private final ChangeSource source;
@@ -24,7 +24,7 @@ final class MoreRoom {
   private boolean asked;
   private boolean closed;
 
-  MoreRoom(Loop loop, ChangeSource source, String volume, EventSender events) {
+  DifferenceStorageGrowth(Loop loop, ChangeSource source, String volume, EventSender events) {
     this.loop = loop;
     this.source = source;
     this.volume = volume;

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * missing. Whether that is to be built on is for the {@link HistoryKeeper} to say. Belongs to the
  * loop.
  */
-final class Attachment {
+final class VolumeSession {
 
   private final Loop loop;
   private final String volume;
@@ -35,7 +35,7 @@ final class Attachment {
   private Optional<Checkpoint> parent = Optional.empty();
   private @Nullable Doubt told;
 
-  Attachment(
+  VolumeSession(
       Loop loop,
       String volume,
       ChangeSource source,
@@ -144,10 +144,10 @@ final class Attachment {
   }
 
   /** Something has failed: what it may have cost has to be prepared again. */
-  void failed(Verdict verdict) {
+  void failed(FailureClassification verdict) {
     open &= !verdict.reopen();
     tracked &= !verdict.retrack();
-    if (verdict.code().equals(Verdict.FOREIGN)) {
+    if (verdict.code().equals(FailureClassification.FOREIGN)) {
       told = history.doubt().orElse(null);
     }
     monitor.usable(tracked, open);

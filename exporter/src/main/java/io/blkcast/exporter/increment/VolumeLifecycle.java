@@ -8,7 +8,7 @@ import java.util.Optional;
  * until resumed, and so does fenced, unless the other exporter turns out not to exist. Belongs to
  * the loop.
  */
-final class Standing {
+final class VolumeLifecycle {
 
   private final String volume;
   private final VolumeMonitor monitor;
@@ -21,7 +21,7 @@ final class Standing {
   /**
    * @param monitor knows the error that failed it
    */
-  Standing(String volume, VolumeMonitor monitor) {
+  VolumeLifecycle(String volume, VolumeMonitor monitor) {
     this.volume = volume;
     this.monitor = monitor;
   }
@@ -122,36 +122,37 @@ final class Standing {
   }
 
   /** What whoever asks for an increment is told, unless one can be had. */
-  Optional<IncrementException> refusal() {
+  Optional<RequestRefusedException> refusal() {
     return switch (status()) {
       case CLOSED -> Optional.of(closing());
       case FENCED ->
           refusal(
-              IncrementException.Code.FENCED,
+              RequestRefusedException.Code.FENCED,
               monitor.lastError().map(Failure::message).orElse("another exporter has this volume"));
       case FAILED ->
           refusal(
-              IncrementException.Code.FAILED,
+              RequestRefusedException.Code.FAILED,
               "stopped: "
                   + monitor.lastError().map(Failure::message).orElse("unknown cause")
                   + "; mend that, then resume the volume");
-      case PAUSED -> refusal(IncrementException.Code.PAUSED, "paused; resume the volume first");
+      case PAUSED ->
+          refusal(RequestRefusedException.Code.PAUSED, "paused; resume the volume first");
       case STARTING, ACTIVE -> Optional.empty();
     };
   }
 
-  private Optional<IncrementException> refusal(IncrementException.Code code, String why) {
-    return Optional.of(new IncrementException(code, volume + ": " + why));
+  private Optional<RequestRefusedException> refusal(RequestRefusedException.Code code, String why) {
+    return Optional.of(new RequestRefusedException(code, volume + ": " + why));
   }
 
   /** What whoever waits is told where nothing will come. */
-  IncrementException reason() {
+  RequestRefusedException reason() {
     return refusal().orElseGet(this::closing);
   }
 
   /** What whoever waits is told when the exporter shuts down. */
-  IncrementException closing() {
-    return new IncrementException(
-        IncrementException.Code.CLOSED, volume + ": the exporter is shutting down");
+  RequestRefusedException closing() {
+    return new RequestRefusedException(
+        RequestRefusedException.Code.CLOSED, volume + ": the exporter is shutting down");
   }
 }

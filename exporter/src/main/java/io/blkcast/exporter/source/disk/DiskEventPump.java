@@ -12,9 +12,9 @@ import org.slf4j.LoggerFactory;
  * Hands events from the threads where they happen, which must not wait, to the listener on a thread
  * of its own. Holds the last {@value #MOST} that nobody has heard; the oldest go first.
  */
-final class EventPump implements AutoCloseable {
+final class DiskEventPump implements AutoCloseable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(EventPump.class);
+  private static final Logger LOG = LoggerFactory.getLogger(DiskEventPump.class);
   private static final int MOST = 1024;
   private static final long CLOSE_MILLIS = 5_000;
 

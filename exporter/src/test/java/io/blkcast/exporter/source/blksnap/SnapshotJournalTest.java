@@ -10,7 +10,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class OwnSnapshotsTest {
+class SnapshotJournalTest {
 
   @TempDir Path state;
 
@@ -18,7 +18,7 @@ class OwnSnapshotsTest {
   void what_was_not_destroyed_is_known_to_the_next_process() throws Exception {
     UUID left = UUID.randomUUID();
     UUID destroyed = UUID.randomUUID();
-    try (OwnSnapshots own = OwnSnapshots.open(state.resolve("made"))) {
+    try (SnapshotJournal own = SnapshotJournal.open(state.resolve("made"))) {
       own.add(left);
       own.add(destroyed);
       own.remove(destroyed);
@@ -26,19 +26,19 @@ class OwnSnapshotsTest {
     }
     Files.writeString(
         state.resolve("made/blksnap.snapshots"), "0190-cut-o", StandardOpenOption.APPEND);
-    try (OwnSnapshots own = OwnSnapshots.open(state.resolve("made"))) {
+    try (SnapshotJournal own = SnapshotJournal.open(state.resolve("made"))) {
       assertThat(own.ids()).containsExactly(left);
     }
   }
 
   @Test
   void a_second_exporter_is_kept_off_the_first_ones_snapshots() throws Exception {
-    try (OwnSnapshots own = OwnSnapshots.open(state)) {
-      assertThatThrownBy(() -> OwnSnapshots.open(state))
+    try (SnapshotJournal own = SnapshotJournal.open(state)) {
+      assertThatThrownBy(() -> SnapshotJournal.open(state))
           .hasMessageContaining("Another exporter")
           .hasMessageContaining(state.toString());
       assertThat(own.ids()).isEmpty();
     }
-    OwnSnapshots.open(state).close();
+    SnapshotJournal.open(state).close();
   }
 }

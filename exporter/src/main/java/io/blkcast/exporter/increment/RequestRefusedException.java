@@ -1,7 +1,7 @@
 package io.blkcast.exporter.increment;
 
 /** An increment that was asked for is not going to be. The message names cause and remedy. */
-public final class IncrementException extends Exception {
+public final class RequestRefusedException extends Exception {
 
   private static final long serialVersionUID = 1L;
 
@@ -21,7 +21,7 @@ public final class IncrementException extends Exception {
 
   private final Code code;
 
-  public IncrementException(Code code, String message) {
+  public RequestRefusedException(Code code, String message) {
     super(message);
     this.code = code;
   }

@@ -13,9 +13,9 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 
 /** Makes the records that frame an increment. */
-final class Records {
+final class RecordFactory {
 
-  private Records() {}
+  private RecordFactory() {}
 
   static IncrementStarted started(String volume, Header header) {
     return IncrementStarted.newBuilder()
@@ -67,7 +67,7 @@ final class Records {
             .setCommittedAt(micros(now))
             .setSource(header.source())
             .build();
-    byte[] parent = header.parent().map(Records::chainDigest).orElseGet(Digests::chainStart);
+    byte[] parent = header.parent().map(RecordFactory::chainDigest).orElseGet(Digests::chainStart);
     return IncrementCommitted.newBuilder(open)
         .setChainDigest(ByteBuffer.wrap(Digests.chain(parent, open)))
         .build();

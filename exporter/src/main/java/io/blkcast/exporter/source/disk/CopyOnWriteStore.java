@@ -15,7 +15,7 @@ import java.util.function.LongUnaryOperator;
  * the source first and put what is kept over it afterwards: data is kept before it is overwritten,
  * so whatever was not kept by then was still the old data when it was read.
  */
-final class OldData {
+final class CopyOnWriteStore {
 
   static final int REGION = 1 << 20;
 
@@ -26,7 +26,7 @@ final class OldData {
       ThreadLocal.withInitial(() -> ByteBuffer.allocateDirect(REGION));
 
   private final SparseFile source;
-  private final DifferenceStorage storage;
+  private final DiskDifferenceStorage storage;
   private final long capacity;
   private final int unit;
   private final LongUnaryOperator released;
@@ -77,9 +77,9 @@ final class OldData {
    * @param released for a byte offset, the end of the released range that holds it, or itself: what
    *     is released need not be kept
    */
-  OldData(
+  CopyOnWriteStore(
       SparseFile source,
-      DifferenceStorage storage,
+      DiskDifferenceStorage storage,
       long capacity,
       int unit,
       LongUnaryOperator released) {

@@ -11,13 +11,13 @@ import java.nio.file.Path;
  * @param name host name
  * @param bootId changes at every boot; empty where the system has none
  */
-public record Host(String name, String bootId) {
+public record HostIdentity(String name, String bootId) {
 
   /** Where Linux tells its boot id; see random(4). */
   private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
 
   /** This machine. Blocks. */
-  public static Host local() {
+  public static HostIdentity local() {
     String name;
     try {
       name = InetAddress.getLocalHost().getHostName();
@@ -25,9 +25,9 @@ public record Host(String name, String bootId) {
       name = "unknown";
     }
     try {
-      return new Host(name, Files.readString(BOOT_ID).strip());
+      return new HostIdentity(name, Files.readString(BOOT_ID).strip());
     } catch (IOException e) {
-      return new Host(name, "");
+      return new HostIdentity(name, "");
     }
   }
 }

@@ -14,11 +14,11 @@ import java.util.random.RandomGenerator;
  * @param random for identifiers, and to spread retries
  * @param ids makes increment ids
  */
-public record Shared(
+public record ExporterContext(
     InFlightBudget budget,
     BufferPool buffers,
     MeterRegistry meters,
-    Host host,
+    HostIdentity host,
     RandomGenerator random,
     Ids ids) {
 
@@ -29,14 +29,14 @@ public record Shared(
   }
 
   /** With identifiers that sort by time. */
-  public static Shared of(
+  public static ExporterContext of(
       long inFlightBytes,
       MeterRegistry meters,
-      Host host,
+      HostIdentity host,
       InstantSource clock,
       RandomGenerator random) {
     Uuid7 uuids = new Uuid7(clock, random);
-    return new Shared(
+    return new ExporterContext(
         new InFlightBudget(inFlightBytes),
         new BufferPool(2 * inFlightBytes),
         meters,

@@ -2,21 +2,21 @@ package io.blkcast.exporter.increment;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.blkcast.exporter.increment.StorageGuard.Decision;
-import io.blkcast.exporter.increment.StorageGuard.Pressure;
-import io.blkcast.exporter.increment.StorageGuard.Sample;
+import io.blkcast.exporter.increment.BackpressurePolicy.Decision;
+import io.blkcast.exporter.increment.BackpressurePolicy.Pressure;
+import io.blkcast.exporter.increment.BackpressurePolicy.Sample;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class StorageGuardTest {
+class BackpressurePolicyTest {
 
   private static final long MIB = 1 << 20;
   private static final Instant START = Instant.parse("2026-01-01T00:00:00Z");
 
-  private final StorageGuard guard = new StorageGuard();
+  private final BackpressurePolicy guard = new BackpressurePolicy();
   private int looks;
 
   /** Looks every quarter of a second at a storage of 100 MiB and an increment of 1000 MiB. */

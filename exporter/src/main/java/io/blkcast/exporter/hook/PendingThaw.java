@@ -13,12 +13,12 @@ import java.time.Duration;
  *
  * @param boot of the machine: after another boot nothing is frozen any more
  */
-record Pending(String boot, Duration timeout, String after) {
+record PendingThaw(String boot, Duration timeout, String after) {
 
   private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
 
-  static Pending of(HookSettings settings) throws IOException {
-    return new Pending(thisBoot(), settings.timeout(), settings.after());
+  static PendingThaw of(HookSettings settings) throws IOException {
+    return new PendingThaw(thisBoot(), settings.timeout(), settings.after());
   }
 
   private static String thisBoot() throws IOException {
@@ -35,11 +35,11 @@ record Pending(String boot, Duration timeout, String after) {
     FileReplacement.replaceDurably(file, text.getBytes(StandardCharsets.UTF_8));
   }
 
-  static Pending read(Path file) throws IOException {
+  static PendingThaw read(Path file) throws IOException {
     String[] lines = new String(OwnFiles.read(file), StandardCharsets.UTF_8).split("\n", 3);
     if (lines.length < 3 || !lines[1].matches("\\d{1,18}")) {
       throw new IOException("is damaged");
     }
-    return new Pending(lines[0], Duration.ofMillis(Long.parseLong(lines[1])), lines[2].strip());
+    return new PendingThaw(lines[0], Duration.ofMillis(Long.parseLong(lines[1])), lines[2].strip());
   }
 }

@@ -15,7 +15,7 @@ import java.nio.file.Path;
  * The chunks of one increment, as they were read, in a temporary file until it is known how the
  * increment ends. Nothing of it is trusted before it was read once.
  */
-final class Stage implements Closeable {
+final class SpillFile implements Closeable {
 
   /** A record of ours cannot be larger: its content is bounded, and so is what is around it. */
   private static final int MAX_RECORD = IncrementCheck.MAX_CONTENT + (64 << 10);
@@ -25,7 +25,7 @@ final class Stage implements Closeable {
   private final RecordCodec codec;
   private long end;
 
-  Stage(Path dir, RecordCodec codec) throws IOException {
+  SpillFile(Path dir, RecordCodec codec) throws IOException {
     this.dir = dir;
     this.codec = codec;
     file = OwnFiles.scratch(dir, "increment-");

@@ -27,13 +27,13 @@ import java.util.stream.Collectors;
  * still for the snapshot, so nothing waits for the disk. A lock keeps a second exporter off, which
  * would take the first one's snapshots for left-overs.
  */
-final class OwnSnapshots implements AutoCloseable {
+final class SnapshotJournal implements AutoCloseable {
 
   private final Path file;
   private final FileChannel lockFile;
   private final Set<UUID> ids = new LinkedHashSet<>();
 
-  private OwnSnapshots(Path file, FileChannel lockFile) {
+  private SnapshotJournal(Path file, FileChannel lockFile) {
     this.file = file;
     this.lockFile = lockFile;
   }
@@ -43,7 +43,7 @@ final class OwnSnapshots implements AutoCloseable {
    *
    * @throws SourceException {@code BUSY} while another process has it open, {@code IO}
    */
-  static OwnSnapshots open(Path state) throws SourceException {
+  static SnapshotJournal open(Path state) throws SourceException {
     try {
       OwnFiles.createDirectories(state);
       FileChannel lockFile =
@@ -57,7 +57,7 @@ final class OwnSnapshots implements AutoCloseable {
                 + state
                 + ". Stop it, or give this one another 'state'");
       }
-      OwnSnapshots own = new OwnSnapshots(state.resolve("blksnap.snapshots"), lockFile);
+      SnapshotJournal own = new SnapshotJournal(state.resolve("blksnap.snapshots"), lockFile);
       own.read();
       return own;
     } catch (IOException e) {

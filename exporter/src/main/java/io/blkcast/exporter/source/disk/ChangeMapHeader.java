@@ -27,7 +27,7 @@ import java.util.zip.CRC32C;
  *     image since; 0 for none
  * @param lineage openings of this state
  */
-record TrackingState(
+record ChangeMapHeader(
     long capacityBytes,
     int blockSize,
     UUID trackingId,
@@ -52,9 +52,9 @@ record TrackingState(
   private static final int CHECKED_BYTES = ENCODED_BYTES - 4;
 
   /** History from now on: nothing changed yet, the first number active. */
-  static TrackingState begin(long capacityBytes, int blockSize, UUID session, ImageMark image) {
+  static ChangeMapHeader begin(long capacityBytes, int blockSize, UUID session, ImageMark image) {
     UUID generation = UUID.randomUUID();
-    return new TrackingState(
+    return new ChangeMapHeader(
         capacityBytes,
         blockSize,
         UUID.randomUUID(),
@@ -73,9 +73,9 @@ record TrackingState(
   }
 
   /** After a take; where the numbers run out, the map must have been shifted by {@code shift}. */
-  TrackingState afterTake(int shift) {
+  ChangeMapHeader afterTake(int shift) {
     boolean renumbered = shift > 0;
-    return new TrackingState(
+    return new ChangeMapHeader(
         capacityBytes,
         blockSize,
         trackingId,
@@ -93,37 +93,37 @@ record TrackingState(
         lineage);
   }
 
-  TrackingState opened(UUID newSession, ImageMark found) {
+  ChangeMapHeader opened(UUID newSession, ImageMark found) {
     return with(activeMap, false, newSession, found, 0, lineage.opened(epoch));
   }
 
-  TrackingState closed(ImageMark last) {
+  ChangeMapHeader closed(ImageMark last) {
     return with(activeMap, true, session, last, 0, lineage);
   }
 
   /** Own writes may happen until then. */
-  TrackingState writing(long until) {
+  ChangeMapHeader writing(long until) {
     return with(activeMap, clean, session, image, until, lineage);
   }
 
   /** No own write has happened since the image was found so. */
-  TrackingState settled(ImageMark found) {
+  ChangeMapHeader settled(ImageMark found) {
     return with(activeMap, clean, session, found, 0, lineage);
   }
 
   /** With the other of the two maps in the file, which must have been written. */
-  TrackingState withActiveMap(int map) {
+  ChangeMapHeader withActiveMap(int map) {
     return with(map, clean, session, image, writingUntil, lineage);
   }
 
-  private TrackingState with(
+  private ChangeMapHeader with(
       int newActiveMap,
       boolean newClean,
       UUID newSession,
       ImageMark newImage,
       long newWritingUntil,
       Lineage newLineage) {
-    return new TrackingState(
+    return new ChangeMapHeader(
         capacityBytes,
         blockSize,
         trackingId,
@@ -179,13 +179,13 @@ record TrackingState(
   }
 
   /** The state at the buffer's start; empty where it is torn, or something else. */
-  static Optional<TrackingState> decode(ByteBuffer in) {
+  static Optional<ChangeMapHeader> decode(ByteBuffer in) {
     if (sequence(in) < 0) {
       return Optional.empty();
     }
     ByteBuffer encoded = in.duplicate().position(16);
     return Optional.of(
-        new TrackingState(
+        new ChangeMapHeader(
             encoded.getLong(),
             encoded.getInt(),
             uuid(encoded),

@@ -1,7 +1,7 @@
 package io.blkcast.exporter.increment;
 
-import io.blkcast.exporter.increment.StorageGuard.Decision;
-import io.blkcast.exporter.increment.StorageGuard.Sample;
+import io.blkcast.exporter.increment.BackpressurePolicy.Decision;
+import io.blkcast.exporter.increment.BackpressurePolicy.Sample;
 import io.blkcast.exporter.source.Snapshot.Image;
 import io.blkcast.exporter.source.Snapshot.StorageUsage;
 import io.vertx.core.Future;
@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Looks at the difference storage a few times a second while an increment is exported, and hands on
- * what its {@link StorageGuard} decides. On the loop but for the looking.
+ * what its {@link BackpressurePolicy} decides. On the loop but for the looking.
  */
-final class StorageWatch {
+final class BackpressureController {
 
   private static final Duration EVERY = Duration.ofMillis(250);
 
@@ -22,7 +22,7 @@ final class StorageWatch {
   private final Image image;
   private final long totalBytes;
   private final Consumer<Decision> decided;
-  private final StorageGuard guard = new StorageGuard();
+  private final BackpressurePolicy guard = new BackpressurePolicy();
   private final Promise<Void> idle = Promise.promise();
   private long doneBytes;
   private boolean looking;
@@ -33,7 +33,7 @@ final class StorageWatch {
    * @param totalBytes of the increment
    * @param decided called on the loop at every look
    */
-  StorageWatch(Loop loop, Image image, long totalBytes, Consumer<Decision> decided) {
+  BackpressureController(Loop loop, Image image, long totalBytes, Consumer<Decision> decided) {
     this.loop = loop;
     this.image = image;
     this.totalBytes = totalBytes;

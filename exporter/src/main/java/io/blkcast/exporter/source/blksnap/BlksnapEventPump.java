@@ -13,9 +13,9 @@ import org.slf4j.LoggerFactory;
  * A thread that waits for the module's events and passes them on as the exporter's. It waits in
  * slices, so that {@link #close} is bounded by one.
  */
-final class EventPump {
+final class BlksnapEventPump {
 
-  private static final Logger log = LoggerFactory.getLogger(EventPump.class);
+  private static final Logger log = LoggerFactory.getLogger(BlksnapEventPump.class);
 
   /** Longest wait in the kernel, and so the most that closing takes. */
   private static final int SLICE_MS = 250;
@@ -28,7 +28,7 @@ final class EventPump {
   private final Thread thread;
   private volatile boolean closed;
 
-  private EventPump(
+  private BlksnapEventPump(
       BlksnapSource source,
       ControlDevice control,
       boolean ownControl,
@@ -46,13 +46,13 @@ final class EventPump {
   }
 
   /** Pumps the events of one snapshot, until it is gone. */
-  static EventPump ofSnapshot(BlksnapSource source, UUID snapshot, List<String> members) {
-    return new EventPump(
+  static BlksnapEventPump ofSnapshot(BlksnapSource source, UUID snapshot, List<String> members) {
+    return new BlksnapEventPump(
         source, source.control(), false, snapshot, members, "blksnap-events-" + snapshot);
   }
 
   /** Pumps the events of all devices: subscribed to by a descriptor of its own. */
-  static EventPump ofDevices(BlksnapSource source) throws ErrnoException {
+  static BlksnapEventPump ofDevices(BlksnapSource source) throws ErrnoException {
     ControlDevice control = new ControlDevice();
     try {
       control.subscribeToDevices();
@@ -60,7 +60,7 @@ final class EventPump {
       control.close();
       throw e;
     }
-    return new EventPump(
+    return new BlksnapEventPump(
         source, control, true, ControlDevice.DEVICES, List.of(), "blksnap-events-devices");
   }
 

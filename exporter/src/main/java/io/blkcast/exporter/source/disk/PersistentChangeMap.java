@@ -21,7 +21,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * The change map of one disk in memory and in a file, and the numbers that go with it.
  *
- * <p>The file: two copies of {@link TrackingState}, written in turn so that one is always whole,
+ * <p>The file: two copies of {@link ChangeMapHeader}, written in turn so that one is always whole,
  * and two maps, of which one is active; the other takes the renumbered map when the numbers run
  * out. A block is marked in the file before its data is written, and a killed process does not take
  * what it wrote with it: after a restart the map never claims less change than happened. A machine
@@ -37,7 +37,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * #take}, {@link #close} and what leads there. After an exception of {@link #mark} or {@link #take}
  * the map cannot be relied on: {@link #discard} is all that is left.
  */
-final class Tracking {
+final class PersistentChangeMap {
 
   /** Numbers that a renumbering takes off, so that 127 older epochs stay valid as bases. */
   static final int SHIFT = 128;
@@ -57,12 +57,13 @@ final class Tracking {
   private final FileChannel file;
   private final int blockShift;
   private final AtomicLong changedBlocks = new AtomicLong();
-  private volatile TrackingState state;
+  private volatile ChangeMapHeader state;
   private long sequence;
   private byte[] active;
   private byte number;
 
-  private Tracking(FileChannel file, byte[] active, TrackingState state, long sequence) {
+  private PersistentChangeMap(
+      FileChannel file, byte[] active, ChangeMapHeader state, long sequence) {
     this.file = file;
     this.active = active;
     this.state = state;
@@ -75,7 +76,7 @@ final class Tracking {
   sealed interface Resumption permits Resumed, Doubted {}
 
   /** History goes on. */
-  record Resumed(Tracking tracking) implements Resumption {}
+  record Resumed(PersistentChangeMap tracking) implements Resumption {}
 
   /**
    * History is not proved.
@@ -92,7 +93,7 @@ final class Tracking {
     ImageMark image();
 
     /** Why the history may be broken; empty where it holds. */
-    Optional<String> doubt(TrackingState saved);
+    Optional<String> doubt(ChangeMapHeader saved);
   }
 
   /** The tracking block for a volume: the least power of two that keeps the map in its bounds. */
@@ -132,13 +133,13 @@ final class Tracking {
    *
    * @param image as it is, with no write under way
    */
-  static Tracking begin(
+  static PersistentChangeMap begin(
       Path path, long capacityBytes, int minBlockSize, UUID session, ImageMark image)
       throws IOException {
     FileChannel file = lock(path);
     try {
-      TrackingState state =
-          TrackingState.begin(
+      ChangeMapHeader state =
+          ChangeMapHeader.begin(
               capacityBytes, blockSize(capacityBytes, minBlockSize), session, image);
       // Written, not just extended: a mark needs no room then.
       long size = fileSize(state);
@@ -147,7 +148,8 @@ final class Tracking {
       for (long at = 0; at < size; at += PAGE) {
         file.write(zeroes.clear(), at);
       }
-      Tracking tracking = new Tracking(file, new byte[blocks(state)], state, 0);
+      PersistentChangeMap tracking =
+          new PersistentChangeMap(file, new byte[blocks(state)], state, 0);
       tracking.save(state);
       file.force(false);
       return tracking;
@@ -166,17 +168,17 @@ final class Tracking {
     ByteBuffer states = ByteBuffer.wrap(read(file, 0, PAGE));
     ByteBuffer first = states.slice(0, STATE_STRIDE);
     ByteBuffer second = states.slice(STATE_STRIDE, STATE_STRIDE);
-    long sequence = Math.max(TrackingState.sequence(first), TrackingState.sequence(second));
-    Optional<TrackingState> saved =
-        TrackingState.decode(TrackingState.sequence(first) == sequence ? first : second);
+    long sequence = Math.max(ChangeMapHeader.sequence(first), ChangeMapHeader.sequence(second));
+    Optional<ChangeMapHeader> saved =
+        ChangeMapHeader.decode(ChangeMapHeader.sequence(first) == sequence ? first : second);
     if (saved.isEmpty()) {
       return doubted(
-          TrackingState.isOfEarlierVersion(first) || TrackingState.isOfEarlierVersion(second)
+          ChangeMapHeader.isOfEarlierVersion(first) || ChangeMapHeader.isOfEarlierVersion(second)
               ? "the saved history is of an earlier version of blkcast, which did not note what"
                   + " proves it"
               : "the saved history cannot be read");
     }
-    TrackingState state = saved.get();
+    ChangeMapHeader state = saved.get();
     Optional<String> doubt = proof.doubt(state);
     if (doubt.isPresent()) {
       return doubted(doubt.get());
@@ -193,7 +195,7 @@ final class Tracking {
       return doubted("the saved history was cut");
     }
     byte[] active = read(file, mapAt(state), blocks(state));
-    Tracking tracking = new Tracking(file, active, state, sequence);
+    PersistentChangeMap tracking = new PersistentChangeMap(file, active, state, sequence);
     tracking.save(state.opened(session, proof.image()));
     file.force(false);
     return new Resumed(tracking);
@@ -300,9 +302,9 @@ final class Tracking {
    * @throws IOException the file could not be written: the map cannot be relied on
    */
   void restart(ImageMark image) throws IOException {
-    TrackingState before = state;
-    TrackingState next =
-        TrackingState.begin(before.capacityBytes(), before.blockSize(), before.session(), image);
+    ChangeMapHeader before = state;
+    ChangeMapHeader next =
+        ChangeMapHeader.begin(before.capacityBytes(), before.blockSize(), before.session(), image);
     byte[] empty = new byte[active.length];
     // No state says that this map is active until all of it is written.
     next = next.withActiveMap(1 - before.activeMap());
@@ -331,9 +333,9 @@ final class Tracking {
    */
   ChangeMap take(ByteBuffer copy) throws IOException {
     copy.put(0, active);
-    TrackingState before = state;
+    ChangeMapHeader before = state;
     int shift = before.activeNumber() == MAX_NUMBER ? SHIFT : 0;
-    TrackingState after = before.afterTake(shift);
+    ChangeMapHeader after = before.afterTake(shift);
     if (shift > 0) {
       active = renumbered(active);
       write(mapAt(after), active);
@@ -364,9 +366,9 @@ final class Tracking {
     }
   }
 
-  private synchronized void save(TrackingState next) throws IOException {
+  private synchronized void save(ChangeMapHeader next) throws IOException {
     sequence++;
-    ByteBuffer encoded = ByteBuffer.allocate(TrackingState.ENCODED_BYTES);
+    ByteBuffer encoded = ByteBuffer.allocate(ChangeMapHeader.ENCODED_BYTES);
     next.encode(encoded, sequence);
     write(sequence % 2 * STATE_STRIDE, encoded.array());
     state = next;
@@ -405,7 +407,7 @@ final class Tracking {
     return shifted;
   }
 
-  private static TrackingInfo info(TrackingState state) {
+  private static TrackingInfo info(ChangeMapHeader state) {
     return new TrackingInfo(
         state.capacityBytes(),
         state.blockSize(),
@@ -417,16 +419,16 @@ final class Tracking {
             state.lineage().of(state.epoch())));
   }
 
-  private static int blocks(TrackingState state) {
+  private static int blocks(ChangeMapHeader state) {
     return info(state).blockCount();
   }
 
   /** Where the active map is in the file. */
-  private static long mapAt(TrackingState state) {
+  private static long mapAt(ChangeMapHeader state) {
     return PAGE + (long) state.activeMap() * pages(blocks(state));
   }
 
-  private static long fileSize(TrackingState state) {
+  private static long fileSize(ChangeMapHeader state) {
     return PAGE + 2L * pages(blocks(state));
   }
 

@@ -14,7 +14,8 @@ import java.util.concurrent.CompletionException;
  * @param reopen whether the publisher must be opened again first
  * @param retrack whether the volume must be tracked again first
  */
-record Verdict(String code, String message, Next next, boolean reopen, boolean retrack) {
+record FailureClassification(
+    String code, String message, Next next, boolean reopen, boolean retrack) {
 
   /** Code of {@link BrokerException.Code#FOREIGN}. */
   static final String FOREIGN = "foreign-record";
@@ -33,7 +34,7 @@ record Verdict(String code, String message, Next next, boolean reopen, boolean r
     CLOSED
   }
 
-  static Verdict of(Throwable failure) {
+  static FailureClassification of(Throwable failure) {
     Throwable cause = failure;
     while (cause instanceof CompletionException && cause.getCause() != null) {
       cause = cause.getCause();
@@ -42,10 +43,11 @@ record Verdict(String code, String message, Next next, boolean reopen, boolean r
     if (cause instanceof BrokerException publish) {
       String code = "kafka-" + label(publish.code());
       return switch (publish.code()) {
-        case FENCED -> new Verdict("fenced", message, Next.FENCED, true, false);
-        case FOREIGN -> new Verdict(FOREIGN, message, Next.RETRY, true, false);
-        case RETRIABLE, FATAL -> new Verdict(code, message, Next.RETRY, true, false);
-        case MISCONFIGURED, DENIED -> new Verdict(code, message, Next.RETRY_SLOWLY, true, false);
+        case FENCED -> new FailureClassification("fenced", message, Next.FENCED, true, false);
+        case FOREIGN -> new FailureClassification(FOREIGN, message, Next.RETRY, true, false);
+        case RETRIABLE, FATAL -> new FailureClassification(code, message, Next.RETRY, true, false);
+        case MISCONFIGURED, DENIED ->
+            new FailureClassification(code, message, Next.RETRY_SLOWLY, true, false);
       };
     }
     if (cause instanceof SourceException source) {
@@ -55,19 +57,19 @@ record Verdict(String code, String message, Next next, boolean reopen, boolean r
               : "source-" + label(source.code());
       return switch (source.code()) {
         case BUSY, NO_SPACE, CORRUPTED, RELEASED, IO ->
-            new Verdict(code, message, Next.RETRY, false, false);
-        case NOT_TRACKED -> new Verdict(code, message, Next.RETRY, false, true);
-        case GONE -> new Verdict(code, message, Next.RETRY_SLOWLY, false, true);
+            new FailureClassification(code, message, Next.RETRY, false, false);
+        case NOT_TRACKED -> new FailureClassification(code, message, Next.RETRY, false, true);
+        case GONE -> new FailureClassification(code, message, Next.RETRY_SLOWLY, false, true);
         case UNKNOWN_VOLUME, PERMISSION, UNSUPPORTED, INVALID ->
-            new Verdict(code, message, Next.STOP, false, true);
-        case CLOSED -> new Verdict(code, message, Next.CLOSED, false, false);
+            new FailureClassification(code, message, Next.STOP, false, true);
+        case CLOSED -> new FailureClassification(code, message, Next.CLOSED, false, false);
       };
     }
-    if (cause instanceof IncrementException refused
-        && refused.code() == IncrementException.Code.CLOSED) {
-      return new Verdict("closed", message, Next.CLOSED, false, false);
+    if (cause instanceof RequestRefusedException refused
+        && refused.code() == RequestRefusedException.Code.CLOSED) {
+      return new FailureClassification("closed", message, Next.CLOSED, false, false);
     }
-    return new Verdict("internal", cause.toString(), Next.RETRY, true, false);
+    return new FailureClassification("internal", cause.toString(), Next.RETRY, true, false);
   }
 
   private static String label(Enum<?> code) {

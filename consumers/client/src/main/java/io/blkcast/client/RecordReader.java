@@ -10,14 +10,14 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** What readers of topics have in common, to which others may write as well. */
-final class Records {
+final class RecordReader {
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
 
   /** A manifest has four UUIDs as text and two digests at least. */
   private static final int SHORTEST_MANIFEST = 4 * 36 + 2 * 32;
 
-  private Records() {}
+  private RecordReader() {}
 
   /** Closes a consumer, with brokers that are away for at most five seconds. */
   static void close(Consumer<?, ?> consumer) {
