@@ -31,7 +31,7 @@ class ProgressBarsIT {
               .formatted(broker.bootstrapServers());
       try (Scene scene = new Scene(directory, slow, ", size: 64MiB")) {
         Exporter exporter = scene.startReady();
-        scene.write(0, content(60 << 20));
+        write(scene, 60);
         String command =
             String.join(
                 " ",
@@ -42,17 +42,20 @@ class ProgressBarsIT {
         assertThat(shown).containsPattern("\\[#+\\.+] +[0-9]+%  [0-9.]+ [KM]iB of 64 ?MiB");
         assertThat(shown).containsPattern("vol  BASELINE [0-9a-f-]{36}  64 ?MiB changed");
 
-        scene.write(0, content(20 << 20));
+        write(scene, 20);
         String piped = run(List.of("sh", "-c", command));
         assertThat(piped).doesNotContain("\u001b").contains("vol  DELTA ");
       }
     }
   }
 
-  private static byte[] content(int bytes) {
-    byte[] content = new byte[bytes];
-    new Random(bytes).nextBytes(content);
-    return content;
+  private static void write(Scene scene, int mebibytes) throws Exception {
+    byte[] mebibyte = new byte[1 << 20];
+    Random random = new Random(mebibytes);
+    for (int i = 0; i < mebibytes; i++) {
+      random.nextBytes(mebibyte);
+      scene.write((long) i << 20, mebibyte);
+    }
   }
 
   private static String run(List<String> command) throws Exception {

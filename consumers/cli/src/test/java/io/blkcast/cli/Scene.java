@@ -67,7 +67,7 @@ final class Scene implements AutoCloseable {
                     VOLUME,
                     disk,
                     size,
-                    yaml.contains("http:") ? "" : "http: { listen: \"127.0.0.1:0\" }",
+                    ("\n" + yaml).contains("\nhttp:") ? "" : "http: { listen: \"127.0.0.1:0\" }",
                     dir.resolve("state"));
   }
 
