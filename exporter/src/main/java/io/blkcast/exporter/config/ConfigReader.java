@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -65,7 +66,12 @@ final class ConfigReader {
   private ExporterConfig exporter(ConfigSection root) {
     try (root) {
       Path state = root.value("state", Path::of).orElse(Path.of("/var/lib/blkcast"));
-      KafkaConfig kafka = new KafkaConfig(root.section("kafka").all());
+      KafkaConfig kafka = new KafkaConfig(root.section("kafka").all(KafkaConfig::problem));
+      if (kafka.bootstrapServers().isBlank()) {
+        root.fault(
+            "kafka",
+            "where are the brokers? Write for instance 'kafka: {bootstrap.servers: \"kafka-1:9092\"}'");
+      }
       TopicsConfig topics = topics(root.section("topics"));
       Optional<String> registry = registry(root.section("schemaRegistry"));
       List<VolumeConfig> volumes = volumes(root, topics, state);
@@ -75,12 +81,37 @@ final class ConfigReader {
       Optional<Path> tokens = api.value("tokens", Path::of);
       HostPort http = listen(api, "127.0.0.1:8080");
       HostPort management = listen(root.section("management"), "127.0.0.1:8081");
-      if (http.equals(management) && http.port() != 0) {
-        root.fault("management", "listens where 'http' does; give it a port of its own");
-      }
+      Map<String, HostPort> listeners = new LinkedHashMap<>();
+      nbd.listen().ifPresent(address -> listeners.put("nbd", address));
+      listeners.put("http", http);
+      listeners.put("management", management);
+      checkListeners(root, listeners);
       LimitsConfig limits = limits(root.section("limits"), volumes);
       return new ExporterConfig(
           kafka, topics, registry, volumes, hooks, nbd, http, tokens, management, limits, state);
+    }
+  }
+
+  /** Two servers on one address would both get its connections, by turns. */
+  private static void checkListeners(ConfigSection root, Map<String, HostPort> listeners) {
+    List<String> names = List.copyOf(listeners.keySet());
+    for (int second = 1; second < names.size(); second++) {
+      for (String first : names.subList(0, second)) {
+        String name = names.get(second);
+        HostPort other = listeners.get(first);
+        HostPort address = listeners.get(name);
+        if (other != null && address != null && address.overlaps(other)) {
+          root.fault(
+              name,
+              "listens on "
+                  + address
+                  + ", where '"
+                  + first
+                  + "' does ("
+                  + other
+                  + "); give it a port of its own");
+        }
+      }
     }
   }
 

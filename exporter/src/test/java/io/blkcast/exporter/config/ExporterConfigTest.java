@@ -16,6 +16,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ExporterConfigTest {
 
@@ -50,19 +52,28 @@ class ExporterConfigTest {
 
   private static final String LEAST =
       """
+      kafka: {bootstrap.servers: "localhost:9092"}
       volumes:
         - name: a
           path: a.img
       """;
 
   private static ExporterConfig parse(String yaml) throws ConfigException {
-    return ExporterConfig.parse("x.yaml", yaml, Map.of());
+    return ExporterConfig.parse("x.yaml", withBrokers(yaml), Map.of());
+  }
+
+  /** What each configuration with volumes needs as well, at its end: places stay as they are. */
+  private static String withBrokers(String yaml) {
+    return yaml.contains("kafka:") || !yaml.contains("volumes:\n")
+        ? yaml
+        : yaml + "kafka: {bootstrap.servers: 'localhost:9092'}\n";
   }
 
   private static List<String> problems(String yaml, Map<String, String> environment) {
     ConfigException e =
         catchThrowableOfType(
-            ConfigException.class, () -> ExporterConfig.parse("x.yaml", yaml, environment));
+            ConfigException.class,
+            () -> ExporterConfig.parse("x.yaml", withBrokers(yaml), environment));
     assertThat(e).as("refused").isNotNull();
     return e.problems();
   }
@@ -117,6 +128,66 @@ class ExporterConfigTest {
   }
 
   @Test
+  void what_no_client_of_kafka_knows_is_refused_with_the_nearest_key() {
+    String volumes = "volumes: [{name: a, path: a.img}]\n";
+    assertThat(problems(volumes + "kafka:\n  bootstrap.servers: k:1\n  sasl.mechansm: PLAIN\n"))
+        .containsExactly(
+            "x.yaml:4:18: kafka.sasl.mechansm: no client of Kafka knows it;"
+                + " did you mean 'sasl.mechanism'?");
+    assertThat(
+            problems(
+                volumes
+                    + "kafka:\n  bootstrap.servers: k:1\n  producer:\n    liger.ms: 5\n"
+                    + "  consumer: {fetch.max.bytes: many}\n"))
+        .satisfiesExactly(
+            key ->
+                assertThat(key)
+                    .startsWith("x.yaml:5:")
+                    .contains("did you mean 'producer.linger.ms'?"),
+            value ->
+                assertThat(value)
+                    .startsWith("x.yaml:6:")
+                    .contains("kafka.consumer.fetch.max.bytes", "many"));
+    assertThat(problems(LEAST, Map.of("BLKCAST_KAFKA_SASL_MECHANSM", "PLAIN")))
+        .singleElement()
+        .asString()
+        .contains("BLKCAST_KAFKA_SASL_MECHANSM", "did you mean 'sasl.mechanism'?");
+  }
+
+  @Test
+  void keys_of_plugins_pass() throws Exception {
+    assertThat(parse(LEAST.replace("}", ", com.example.vault.address: v}")).kafka().producer())
+        .containsEntry("com.example.vault.address", "v");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "localhost:10809, 127.0.0.1:10809, 127.0.0.1:8081, http",
+    "0.0.0.0:8080, 127.0.0.1:8080, 127.0.0.1:8081, http",
+    "127.0.0.1:8081, 127.0.0.1:8080, '[::]:8081', management",
+    "10.0.0.1:8080, 10.0.0.1:8080, 127.0.0.1:8081, http",
+  })
+  void no_two_servers_listen_on_one_address(String nbd, String http, String api, String wrong) {
+    assertThat(problems(LEAST + listeners(nbd, http, api)))
+        .singleElement()
+        .asString()
+        .contains(": " + wrong + ": listens on ", "port of its own");
+  }
+
+  @Test
+  void servers_on_ports_that_the_system_chooses_or_on_other_addresses_do_not_clash()
+      throws Exception {
+    parse(LEAST + listeners("0.0.0.0:0", "127.0.0.1:0", "127.0.0.1:0"));
+    assertThat(parse(LEAST + listeners("10.0.0.1:80", "10.0.0.2:80", "127.0.0.1:80")).http())
+        .isEqualTo(new HostPort("10.0.0.2", 80));
+  }
+
+  private static String listeners(String nbd, String http, String management) {
+    return "nbd: {listen: '%s'}\nhttp: {listen: '%s'}\nmanagement: {listen: '%s'}\n"
+        .formatted(nbd, http, management);
+  }
+
+  @Test
   void little_need_be_said() throws Exception {
     ExporterConfig config = parse(LEAST);
     assertThat(config.kafka().producer()).containsEntry("bootstrap.servers", "localhost:9092");
@@ -134,7 +205,7 @@ class ExporterConfigTest {
   void a_wrong_key_is_refused_with_its_place_and_the_nearest_right_one() {
     assertThat(problems(LEAST + "    chunksize: 1MiB\n"))
         .containsExactly(
-            "x.yaml:4:16: volumes[0].chunksize: unknown key; did you mean 'chunkSize'?");
+            "x.yaml:5:16: volumes[0].chunksize: unknown key; did you mean 'chunkSize'?");
     assertThat(problems("volume: []\n" + LEAST))
         .singleElement()
         .asString()
@@ -152,7 +223,7 @@ class ExporterConfigTest {
     assertThat(problems(LEAST + "    compression: zstandard\n"))
         .singleElement()
         .asString()
-        .startsWith("x.yaml:4:18: volumes[0].compression: 'zstandard' is unknown here")
+        .startsWith("x.yaml:5:18: volumes[0].compression: 'zstandard' is unknown here")
         .contains("zstd");
     assertThat(problems(LEAST + "    chunkSize: 5000\n"))
         .singleElement()
@@ -161,7 +232,7 @@ class ExporterConfigTest {
     assertThat(problems(LEAST + "    chunkSize: 32MiB\n"))
         .singleElement()
         .asString()
-        .startsWith("x.yaml:4:16: volumes[0].chunkSize: '32MiB' is out of range")
+        .startsWith("x.yaml:5:16: volumes[0].chunkSize: '32MiB' is out of range")
         .contains("4096 to 16777216 bytes");
     assertThat(problems(LEAST + "    size: 10 apples\n"))
         .singleElement()
@@ -262,7 +333,10 @@ class ExporterConfigTest {
 
   @Test
   void nothing_to_do_and_no_yaml_are_refused() {
-    assertThat(problems("")).singleElement().asString().contains("no volume is configured");
+    assertThat(problems(""))
+        .satisfiesExactly(
+            kafka -> assertThat(kafka).contains("kafka: where are the brokers?"),
+            volumes -> assertThat(volumes).contains("no volume is configured"));
     assertThat(problems("volumes: [")).singleElement().asString().contains("not valid YAML");
     assertThat(problems("a: 1\na: 2\n")).singleElement().asString().contains("twice");
     assertThat(problems("- 1\n")).singleElement().asString().contains("found a list");
@@ -321,15 +395,13 @@ class ExporterConfigTest {
           - { name: b, path: /b.img }
         """;
     ExporterConfig config =
-        ExporterConfig.parse(
-            "x.yaml",
+        parse(
             volumes
                 + """
                 hooks:
                   - { group: db, before: "quiet db", after: "loud db", timeout: 5s, limit: 20s }
                   - { volume: b, after: thaw, level: filesystem, required: true }
-                """,
-            Map.of());
+                """);
     assertThat(config.hooks())
         .containsExactly(
             new HookConfig(
@@ -352,8 +424,7 @@ class ExporterConfigTest {
                 true));
     assertThatThrownBy(
             () ->
-                ExporterConfig.parse(
-                    "x.yaml",
+                parse(
                     volumes
                         + """
                         hooks:
@@ -362,8 +433,7 @@ class ExporterConfigTest {
                           - { volume: nobody, after: x }
                           - { after: x }
                           - { volume: b, timeout: 30s, limit: 20s, before: x }
-                        """,
-                    Map.of()))
+                        """))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining("no volume is in group 'other'")
         .hasMessageContaining("write 'group: db' instead")
@@ -375,16 +445,16 @@ class ExporterConfigTest {
 
   @Test
   void a_difference_storage_grows_from_its_limit_on() throws Exception {
-    String volume = "volumes: [{ name: a, path: /a.img, differenceStorage: { %s } }]";
+    String volume = "volumes:\n  - { name: a, path: /a.img, differenceStorage: { %s } }\n";
     assertThat(
-            ExporterConfig.parse("x.yaml", volume.formatted("limit: 1GiB, growTo: 8GiB"), Map.of())
+            parse(volume.formatted("limit: 1GiB, growTo: 8GiB"))
                 .volumes()
                 .get(0)
                 .differenceStorage()
                 .mostBytes())
         .hasValue(8L << 30);
     for (String wrong : List.of("growTo: 8GiB", "limit: 2GiB, growTo: 1GiB")) {
-      assertThatThrownBy(() -> ExporterConfig.parse("x.yaml", volume.formatted(wrong), Map.of()))
+      assertThatThrownBy(() -> parse(volume.formatted(wrong)))
           .hasMessageContaining("is what 'limit' may grow to");
     }
   }

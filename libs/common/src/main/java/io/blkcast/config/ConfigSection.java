@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
@@ -110,30 +111,44 @@ public final class ConfigSection implements AutoCloseable {
     return children;
   }
 
-  /** All values of the section as they are, nested ones with dotted keys. */
-  public Map<String, String> all() {
-    Map<String, String> flat = new LinkedHashMap<>();
+  /**
+   * All values of the section as they are, nested ones with dotted keys, those of lists joined by
+   * commas.
+   *
+   * @param problem what is wrong with a value of that key, if anything is
+   */
+  public Map<String, String> all(BiFunction<String, String, Optional<String>> problem) {
     known.addAll(mapping.entries().keySet());
+    Map<String, ConfigNode.Scalar> flat = new LinkedHashMap<>();
     flatten("", mapping, flat);
-    return flat;
+    Map<String, String> values = new LinkedHashMap<>();
+    flat.forEach(
+        (key, value) -> {
+          values.put(key, value.text());
+          problem
+              .apply(key, value.text())
+              .ifPresent(found -> problems.add(value.place() + ": " + pathOf(key) + ": " + found));
+        });
+    return values;
   }
 
-  private void flatten(String prefix, ConfigNode.Mapping from, Map<String, String> into) {
+  private static void flatten(
+      String prefix, ConfigNode.Mapping from, Map<String, ConfigNode.Scalar> into) {
     from.entries()
         .forEach(
             (key, node) -> {
               if (node instanceof ConfigNode.Mapping nested) {
                 flatten(prefix + key + ".", nested, into);
               } else if (node instanceof ConfigNode.Scalar scalar) {
-                into.put(prefix + key, scalar.text());
+                into.put(prefix + key, scalar);
               } else if (node instanceof ConfigNode.Sequence list) {
-                into.put(
-                    prefix + key,
+                String joined =
                     String.join(
                         ",",
                         list.items().stream()
                             .map(item -> item instanceof ConfigNode.Scalar s ? s.text() : "")
-                            .toList()));
+                            .toList());
+                into.put(prefix + key, new ConfigNode.Scalar(list.place(), joined));
               }
             });
   }

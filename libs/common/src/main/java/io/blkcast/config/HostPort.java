@@ -1,5 +1,8 @@
 package io.blkcast.config;
 
+import java.util.Locale;
+import java.util.Set;
+
 /**
  * An address to listen on or to connect to.
  *
@@ -29,6 +32,28 @@ public record HostPort(String host, int port) {
     }
     throw new IllegalArgumentException(
         "'" + text + "' is not an address; write host:port, such as 127.0.0.1:8080");
+  }
+
+  /**
+   * Whether both name one port of one address, as far as their text shows: every address includes
+   * the wildcard's, and port 0 is always another one.
+   */
+  public boolean overlaps(HostPort other) {
+    return port == other.port
+        && port != 0
+        && (isWildcard() || other.isWildcard() || address().equals(other.address()));
+  }
+
+  private boolean isWildcard() {
+    return Set.of("0.0.0.0", "::", "0:0:0:0:0:0:0:0").contains(host);
+  }
+
+  /** The many names of this machine as one. */
+  private String address() {
+    String name = host.toLowerCase(Locale.ROOT);
+    return name.equals("localhost") || name.equals("::1") || name.startsWith("127.")
+        ? "localhost"
+        : name;
   }
 
   @Override

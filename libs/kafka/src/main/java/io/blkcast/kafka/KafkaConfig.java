@@ -1,8 +1,19 @@
 package io.blkcast.kafka;
 
 import io.blkcast.config.Redactor;
+import io.blkcast.config.Suggestions;
+import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigException;
 
 /**
  * Everything under {@code kafka:}, passed to Kafka's clients untouched, so that TLS and SASL are
@@ -13,8 +24,11 @@ import java.util.Map;
  */
 public record KafkaConfig(Map<String, String> properties) {
 
-  /** A broker on this machine, Kafka's own default port. */
-  public static final String DEFAULT_BOOTSTRAP = "localhost:9092";
+  private static final Map<String, ConfigDef> CLIENTS =
+      Map.of(
+          "producer.", ProducerConfig.configDef(),
+          "consumer.", ConsumerConfig.configDef(),
+          "admin.", AdminClientConfig.configDef());
 
   public KafkaConfig {
     properties = Map.copyOf(properties);
@@ -37,7 +51,43 @@ public record KafkaConfig(Map<String, String> properties) {
 
   /** Where the brokers are, for messages. */
   public String bootstrapServers() {
-    return properties.getOrDefault("bootstrap.servers", DEFAULT_BOOTSTRAP);
+    return properties.getOrDefault("bootstrap.servers", "");
+  }
+
+  /**
+   * What is wrong with a property, as Kafka's own clients define theirs. A key that no client knows
+   * and that is near none may be one of a plug-in's, and passes.
+   *
+   * @param key as written, with the prefix of a client or without
+   * @return in words, without the key; empty where nothing is
+   */
+  public static Optional<String> problem(String key, String value) {
+    String prefix = CLIENTS.keySet().stream().filter(key::startsWith).findFirst().orElse("");
+    String name = key.substring(prefix.length());
+    Collection<ConfigDef> definitions =
+        prefix.isEmpty() ? CLIENTS.values() : List.of(CLIENTS.get(prefix));
+    for (ConfigDef definition : definitions) {
+      ConfigDef.ConfigKey known = definition.configKeys().get(name);
+      if (known != null) {
+        return problem(known, value);
+      }
+    }
+    Set<String> names = new TreeSet<>();
+    definitions.forEach(definition -> names.addAll(definition.names()));
+    return Suggestions.nearest(name, names)
+        .map(near -> "no client of Kafka knows it; did you mean '" + prefix + near + "'?");
+  }
+
+  private static Optional<String> problem(ConfigDef.ConfigKey key, String value) {
+    try {
+      Object parsed = ConfigDef.parseType(key.name, value, key.type);
+      if (key.validator != null) {
+        key.validator.ensureValid(key.name, parsed);
+      }
+      return Optional.empty();
+    } catch (ConfigException e) {
+      return Optional.of(String.valueOf(e.getMessage()));
+    }
   }
 
   private Map<String, Object> client(String prefix) {
