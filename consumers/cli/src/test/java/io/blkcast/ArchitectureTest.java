@@ -106,6 +106,7 @@ class ArchitectureTest {
                   "exporter",
                   "exporter.config",
                   "exporter.publish",
+                  "log",
                   "nbd",
                   "replicator",
                   "schema",

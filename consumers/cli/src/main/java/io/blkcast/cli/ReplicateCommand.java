@@ -8,6 +8,7 @@ import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
 import io.blkcast.config.Redactor;
 import io.blkcast.log.Printable;
+import io.blkcast.log.Terminal;
 import io.blkcast.replicator.HealthFile;
 import io.blkcast.replicator.Replicator;
 import io.blkcast.schema.IncrementCommitted;
@@ -95,7 +96,7 @@ public final class ReplicateCommand implements Callable<Integer> {
             "blkcast replicate --target " + target.target(),
             target.stateDirectory());
     FollowerListener report =
-        json ? new JsonReport(out) : new TextReport(out, System.console() != null);
+        json ? new JsonReport(out) : new TextReport(out, Terminal.isAnimated());
     FollowerListener listener = healthFile == null ? report : new HealthFile(healthFile, report);
     Follower.Until until = once ? Follower.Until.CAUGHT_UP : Follower.Until.CLOSED;
     try (Replicator replicator =

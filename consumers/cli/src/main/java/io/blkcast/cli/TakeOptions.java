@@ -1,6 +1,7 @@
 package io.blkcast.cli;
 
 import io.blkcast.log.Printable;
+import io.blkcast.log.Terminal;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.PrintWriter;
@@ -48,7 +49,7 @@ final class TakeOptions {
     volumes.forEach(
         volume ->
             calls.put(volume, client.postAndWait(ApiClient.path(volume) + what + "?wait=true")));
-    ProgressBars bars = new ProgressBars(!options.json && System.console() != null);
+    ProgressBars bars = new ProgressBars(!options.json && Terminal.isAnimated());
     try {
       while (!CompletableFuture.allOf(calls.values().toArray(CompletableFuture[]::new)).isDone()) {
         bars.draw(client, calls);

@@ -45,6 +45,9 @@ class ProgressBarsIT {
         write(scene, 20);
         String piped = run(List.of("sh", "-c", command));
         assertThat(piped).doesNotContain("\u001b").contains("vol  DELTA ");
+
+        String plain = run(List.of("script", "-qec", "NO_COLOR=1 " + command, "/dev/null"));
+        assertThat(plain).doesNotContain("\u001b").contains("vol  DELTA ");
       }
     }
   }

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -122,6 +123,17 @@ class QuickstartIT {
         client.flush();
       }
       Awaitility.await().atMost(Duration.ofMinutes(1)).until(() -> text("out").contains("DELTA"));
+
+      String api = text("out").lines().filter(l -> l.contains(" API ")).findFirst().orElseThrow();
+      List<String> volume = List.of("--api", api.replace("API", "").strip(), "quickstart");
+      command("pause", volume);
+      Awaitility.await()
+          .atMost(Duration.ofMinutes(1))
+          .until(() -> !process.isAlive() || text("out").contains("No increment: "));
+      assertThat(text("out")).contains("No increment: quickstart: paused; resume the volume first");
+      command("resume", volume);
+      command("increment", volume);
+      assertThat(process.isAlive()).as("goes on after a pause").isTrue();
     } finally {
       new ProcessBuilder("sh", "-c", "kill -INT " + process.pid()).start().waitFor();
       assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("has ended").isTrue();
@@ -150,6 +162,14 @@ class QuickstartIT {
     assertThat(result.path("identical").asBoolean()).isTrue();
     assertThat(mountsBelow(temp)).isEmpty();
     assertNothingLeft();
+  }
+
+  private static void command(String name, List<String> arguments) throws Exception {
+    List<String> command = new ArrayList<>(Rig.command(name));
+    command.addAll(arguments);
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(output).isZero();
   }
 
   private static List<String> mountsBelow(Path dir) throws IOException {

@@ -2,6 +2,7 @@ package io.blkcast.cli.quickstart;
 
 import io.blkcast.client.IncrementException;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
+import io.blkcast.log.Printable;
 import io.blkcast.schema.IncrementCommitted;
 import io.vertx.core.Future;
 import java.io.IOException;
@@ -20,6 +21,7 @@ final class ContinuousRun {
   private final QuickstartPipeline pipeline;
   private final PrintWriter out;
   private final boolean terminal;
+  private String lastFailure = "";
 
   ContinuousRun(QuickstartPipeline pipeline, PrintWriter out, boolean terminal) {
     this.pipeline = pipeline;
@@ -60,6 +62,11 @@ final class ContinuousRun {
       draw();
       TimeUnit.MILLISECONDS.sleep(REDRAW.toMillis());
     }
+    if (taking.failed()) {
+      report(String.valueOf(taking.cause().getMessage()));
+      return;
+    }
+    lastFailure = "";
     IncrementCommitted manifest =
         QuickstartPipeline.await(taking, Duration.ofSeconds(1)).manifest();
     pipeline.awaitApplied(manifest);
@@ -75,6 +82,15 @@ final class ContinuousRun {
           (System.nanoTime() - started) / 1e9);
       out.flush();
     }
+  }
+
+  /** The next increment may well come about: someone paused the volume, or a disk was busy. */
+  private void report(String failure) {
+    if (!failure.equals(lastFailure)) {
+      out.printf("%sNo increment: %s%n", terminal ? "\r" : "", Printable.text(failure));
+      out.flush();
+    }
+    lastFailure = failure;
   }
 
   private void draw() {

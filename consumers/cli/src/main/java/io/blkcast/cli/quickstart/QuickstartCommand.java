@@ -3,6 +3,7 @@ package io.blkcast.cli.quickstart;
 import io.blkcast.client.FollowerListener;
 import io.blkcast.client.IncrementException;
 import io.blkcast.exporter.publish.VolumePublisher.Committed;
+import io.blkcast.log.Terminal;
 import io.blkcast.schema.IncrementCommitted;
 import io.vertx.core.Future;
 import java.io.IOException;
@@ -133,7 +134,7 @@ public final class QuickstartCommand implements Callable<Integer> {
       report.printTable(out(false), proof);
     }
     if (keep) {
-      new ContinuousRun(pipeline, out(json), System.console() != null).run();
+      new ContinuousRun(pipeline, out(json), Terminal.isAnimated()).run();
     }
     return proof.identical() ? 0 : 1;
   }
